@@ -1,0 +1,94 @@
+//! What is to be done about a finding, and the whole reasoning.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::resource::{ControlId, ResourceRef};
+
+/// What happens to a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A runbook is started.
+    Start,
+    /// Recorded and reported; nothing is changed (dry-run).
+    Notify,
+    /// Recorded; a person has to approve before anything is changed.
+    Approve,
+    /// Not now: a limit, a window or a cooldown; the sweep will bring it back.
+    Defer,
+    /// A guardrail says no: a waiver, a mode, work already under way.
+    Skip,
+    /// Nothing for Plumb in it: an unknown event, a compliant resource, a failed call.
+    Ignore,
+    /// Unusable: malformed.
+    Reject,
+}
+
+/// The questions asked of every finding, in this order. Each leaves its verdict in the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guardrail {
+    /// Does a control listen to it?
+    Control,
+    /// Does the event still call for a look (failed call, closed finding, stale)?
+    Event,
+    /// Is the account, Region and resource Plumb's to touch?
+    Scope,
+    /// Is it waived?
+    Waiver,
+    /// `off`, `notify`, `approve` or `auto`: the lower of policy and control.
+    Mode,
+    /// Is it already being dealt with, or was it just?
+    InProgress,
+    /// Attempts and cooldown.
+    Attempts,
+}
+
+/// One guardrail's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Which guardrail.
+    pub guardrail: Guardrail,
+    /// Whether the finding got past it.
+    pub passed: bool,
+    /// Why, as a sentence fragment in lower case.
+    pub because: String,
+}
+
+/// Everything needed to start the runbook; whoever executes it chooses nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// The SSM document's name.
+    pub document: String,
+    /// The SSM document's version.
+    pub document_version: String,
+    /// `StartAutomationExecution`'s `Parameters`.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// The role the runbook assumes; also among the parameters.
+    pub role: String,
+    /// `ClientToken`: `UUIDv5` of (control, account, Region, resource, generation).
+    pub client_token: Uuid,
+    /// Which attempt to bring this resource under this control back to true this is, from 1.
+    pub generation: u64,
+}
+
+/// What is to be done about a finding, and the whole reasoning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The control.
+    pub control: ControlId,
+    /// The resource.
+    pub resource: ResourceRef,
+    /// What happens.
+    pub outcome: Outcome,
+    /// Why, in one sentence: the last verdict's.
+    pub reason: String,
+    /// Every guardrail that was asked, in order.
+    pub verdicts: Vec<Verdict>,
+    /// What would be started: present for `start`, and for `notify` and `approve` as what a person can expect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+}

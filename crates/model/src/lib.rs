@@ -1,0 +1,19 @@
+//! The words Plumb is written in.
+//!
+//! An AWS event becomes a [`Signal`]; a signal that a [`Control`] listens to becomes a [`Finding`]; the planner turns a
+//! finding, under a [`Policy`], into a [`Decision`]; an executed decision is a [`Remediation`]. Nothing here does I/O,
+//! reads a clock or knows an SDK.
+
+mod control;
+mod decision;
+mod finding;
+mod policy;
+mod remediation;
+mod resource;
+
+pub use control::{ApiCall, ConfigRule, Control, Pillar, Reversibility, RunbookParameter, Severity};
+pub use decision::{Action, Decision, Guardrail, Outcome, Verdict};
+pub use finding::{Finding, Signal, Source, Standing, Subject};
+pub use policy::{Limits, Mode, ModeRule, Policy, PolicyError, Selector, Waiver};
+pub use remediation::{Deployment, Remediation, State, remediation_key};
+pub use resource::{AccountId, ControlId, InvalidName, Region, ResourceRef};

@@ -1,0 +1,121 @@
+//! The ledger's record: one attempt to bring one resource under one control back to true.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    decision::{Action, Verdict},
+    finding::Source,
+    resource::{AccountId, ControlId, Region, ResourceRef},
+};
+
+/// Where a remediation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Seen and reported; the policy is dry-run.
+    Detected,
+    /// Seen; a person has to approve.
+    AwaitingApproval,
+    /// Claimed; the runbook is about to be started.
+    Planned,
+    /// The runbook is running.
+    Running,
+    /// The runbook's own check passed; the detector has not yet agreed.
+    Verifying,
+    /// The resource was read again and complies.
+    Fixed,
+    /// The runbook found nothing to fix: the resource already complied, or is gone.
+    Unneeded,
+    /// The runbook failed; another attempt may follow.
+    Failed,
+    /// The attempts are used up; a person has to look.
+    Escalated,
+    /// A rollback restored the state before.
+    RolledBack,
+}
+
+impl State {
+    /// Whether someone is at work: no second claim may be made.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Planned | Self::Running | Self::Verifying)
+    }
+}
+
+/// The identity of a remediation's resource under its control: the ledger's partition key.
+pub fn remediation_key(control: &ControlId, resource: &ResourceRef) -> String {
+    format!("{control}#{}#{}#{}#{}", resource.account, resource.region, resource.kind, resource.id)
+}
+
+/// One attempt to bring one resource under one control back to true.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remediation {
+    /// The control.
+    pub control: ControlId,
+    /// The resource.
+    pub resource: ResourceRef,
+    /// Counts every claim, from 1; 0 while only detected.
+    pub generation: u64,
+    /// Where it stands.
+    pub state: State,
+    /// Failed attempts since it was last true.
+    pub attempts: u32,
+    /// Who detected it.
+    pub source: Source,
+    /// What was, or would be, started.
+    pub action: Option<Action>,
+    /// The SSM execution.
+    pub execution_id: Option<String>,
+    /// The resource's state before the change, as the runbook captured it: what rollback needs.
+    pub before: Option<Value>,
+    /// Why it stands where it stands.
+    pub reason: String,
+    /// Every guardrail's verdict when it was decided.
+    pub verdicts: Vec<Verdict>,
+    /// When the resource was first seen violating in this generation.
+    pub detected_at: Timestamp,
+    /// When the runbook was started.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// When the state last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Remediation {
+    /// The ledger's partition key.
+    pub fn key(&self) -> String {
+        remediation_key(&self.control, &self.resource)
+    }
+}
+
+/// Where Plumb itself is deployed: what turns a control into document and role names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+    /// The account it runs in.
+    pub account: AccountId,
+    /// The Region it runs in.
+    pub region: Region,
+    /// The prefix of everything it creates, such as `plumb`.
+    pub prefix: String,
+}
+
+impl Deployment {
+    /// The name of the control's remediation document.
+    pub fn document(&self, control: &ControlId) -> String {
+        format!("{}-{control}", self.prefix)
+    }
+
+    /// The name of the control's rollback document.
+    pub fn rollback_document(&self, control: &ControlId) -> String {
+        format!("{}-{control}-rollback", self.prefix)
+    }
+
+    /// The ARN of the role that the control's runbooks assume in the account of the resource. The Region is part of
+    /// the name because IAM names are global and a stack is regional.
+    pub fn role(&self, control: &ControlId, account: &AccountId) -> String {
+        format!("arn:{}:iam::{account}:role/{}-{}-{control}", self.partition, self.prefix, self.region)
+    }
+}
