@@ -45,6 +45,24 @@ pub enum Guardrail {
     InProgress,
     /// Attempts and cooldown.
     Attempts,
+    /// Can it be undone: was it fixed by Plumb, and was the state before captured?
+    Undo,
+}
+
+impl Guardrail {
+    /// Its stable name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Event => "event",
+            Self::Scope => "scope",
+            Self::Waiver => "waiver",
+            Self::Mode => "mode",
+            Self::InProgress => "in-progress",
+            Self::Attempts => "attempts",
+            Self::Undo => "undo",
+        }
+    }
 }
 
 /// One guardrail's answer.

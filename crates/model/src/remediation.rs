@@ -32,14 +32,16 @@ pub enum State {
     Failed,
     /// The attempts are used up; a person has to look.
     Escalated,
-    /// A rollback restored the state before.
+    /// The rollback runbook is running.
+    RollingBack,
+    /// A rollback restored the state before: hands off until someone clears it.
     RolledBack,
 }
 
 impl State {
     /// Whether someone is at work: no second claim may be made.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Planned | Self::Running | Self::Verifying)
+        matches!(self, Self::Planned | Self::Running | Self::Verifying | Self::RollingBack)
     }
 }
 

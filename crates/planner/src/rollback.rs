@@ -1,0 +1,75 @@
+//! The decision to undo a remediation.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use plumb_model::{
+    Action, Control, Decision, Deployment, Finding, Guardrail, Outcome, Remediation, Reversibility, Standing, State,
+    Verdict,
+};
+
+use crate::{client_token, parameters};
+
+/// Decides whether a remediation is undone: someone asked for it, the record says that Plumb changed the resource, and
+/// the state before was captured. `now` only dates the finding.
+pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remediation, now: Timestamp) -> Decision {
+    let finding = Finding {
+        control: prior.control.clone(),
+        resource: prior.resource.clone(),
+        source: prior.source.clone(),
+        standing: Standing::Compliant,
+        observed_at: Some(now),
+        event_id: None,
+    };
+    let refusal = refusal(control, prior);
+    let action = refusal.is_none().then(|| {
+        let role = deployment.role(&prior.control, &prior.resource.account);
+        let mut parameters: BTreeMap<_, _> = parameters(control, &finding, &role);
+        if let Some(before) = &prior.before {
+            let text = before.as_str().map_or_else(|| before.to_string(), str::to_owned);
+            parameters.insert("Before".to_owned(), vec![text]);
+        }
+        Action {
+            document: deployment.rollback_document(&prior.control),
+            document_version: "$DEFAULT".to_owned(),
+            parameters,
+            role,
+            client_token: client_token(&finding, prior.generation, "rollback"),
+            generation: prior.generation,
+        }
+    });
+    let (outcome, reason) = match refusal {
+        Some(because) => (Outcome::Skip, because),
+        None => (Outcome::Start, "a rollback was asked for, and the state before was captured".to_owned()),
+    };
+    Decision {
+        control: finding.control,
+        resource: finding.resource,
+        outcome,
+        reason: reason.clone(),
+        verdicts: vec![Verdict {
+            guardrail: Guardrail::Undo,
+            passed: outcome == Outcome::Start,
+            because: reason,
+        }],
+        action,
+    }
+}
+
+fn refusal(control: &Control, prior: &Remediation) -> Option<String> {
+    match prior.state {
+        State::Fixed | State::Verifying | State::Failed | State::Escalated => {}
+        State::RolledBack => return Some("already rolled back".to_owned()),
+        State::RollingBack => return Some("already being rolled back".to_owned()),
+        State::Detected | State::AwaitingApproval | State::Unneeded => {
+            return Some("nothing was changed, so there is nothing to undo".to_owned());
+        }
+        State::Planned | State::Running => {
+            return Some("its runbook is still running: ask again when it has ended".to_owned());
+        }
+    }
+    if control.reversibility == Reversibility::None {
+        return Some(format!("`{}` can't be undone: {}", control.id, control.reversibility_note));
+    }
+    prior.before.is_none().then(|| "the state before was not captured".to_owned())
+}
