@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Local AWS: one loopback endpoint that behaves like an account.
+//!
+//! The [`gateway`] takes every request, answers SSM Automation and AWS Config itself ([`ssm`], [`config`]), and passes
+//! everything else to an emulator: moto or ministack ([`emulators`]). Every call is in the call log ([`calls`]).
+
+pub mod calls;
+pub mod config;
+pub mod emulators;
+pub mod eventbridge;
+mod http;
+pub mod proof;
+pub mod service;
+pub mod ssm;
+mod start;
+pub mod worker;
+
+pub use calls::{CallLog, LoggedCall};
+pub use service::{AwsError, Caller, Context, Mutation, Request, Service};
+pub use start::{LocalAws, Options, StartError, serve};
+pub use worker::{Call, CallError, Script, ScriptError, Worker};

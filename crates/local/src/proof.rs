@@ -1,0 +1,1 @@
+//! Control proofs. To be written by its owner (D1).
