@@ -80,7 +80,10 @@ pub struct Remediation {
     /// When the runbook was started.
     #[serde(default)]
     pub started_at: Option<Timestamp>,
-    /// When the state last changed.
+    /// When the detector last said that the resource complies, if it did while the runbook was still running.
+    #[serde(default)]
+    pub confirmed_at: Option<Timestamp>,
+    /// When the record last changed.
     pub updated_at: Timestamp,
 }
 
@@ -88,6 +91,34 @@ impl Remediation {
     /// The ledger's partition key.
     pub fn key(&self) -> String {
         remediation_key(&self.control, &self.resource)
+    }
+}
+
+/// What an SSM Automation status means for the one who waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Not at its end.
+    Going,
+    /// At its end, with success.
+    Succeeded,
+    /// At its end, without.
+    Failed,
+}
+
+impl Progress {
+    /// Reads one of the [19 statuses](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html);
+    /// `None` for any other text.
+    pub fn of_status(status: &str) -> Option<Self> {
+        match status {
+            "Pending" | "InProgress" | "Waiting" | "Cancelling" | "PendingApproval" | "Approved" | "Scheduled"
+            | "RunbookInProgress" | "PendingChangeCalendarOverride" | "ChangeCalendarOverrideApproved" => {
+                Some(Self::Going)
+            }
+            "Success" | "CompletedWithSuccess" => Some(Self::Succeeded),
+            "Failed" | "TimedOut" | "Cancelled" | "Rejected" | "ChangeCalendarOverrideRejected"
+            | "CompletedWithFailure" | "Exited" => Some(Self::Failed),
+            _ => None,
+        }
     }
 }
 
@@ -107,6 +138,11 @@ pub struct Deployment {
 impl Deployment {
     /// The name of the control's remediation document.
     pub fn document(&self, control: &ControlId) -> String {
+        format!("{}-{control}", self.prefix)
+    }
+
+    /// The name of the Config rule that the stack deploys for the control.
+    pub fn config_rule(&self, control: &ControlId) -> String {
         format!("{}-{control}", self.prefix)
     }
 

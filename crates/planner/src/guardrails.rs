@@ -136,6 +136,9 @@ fn in_progress(q: &Question<'_>) -> Answer {
         }
         State::Planned => stop(Outcome::Skip, "already claimed: its runbook is being started"),
         State::Running => stop(Outcome::Skip, format!("already being fixed ({execution})")),
+        State::Verifying if still_violating(q, prior) => {
+            pass(format!("fixed at {}, but the detector still disagrees", prior.updated_at))
+        }
         State::Verifying => stop(Outcome::Skip, format!("already fixed, being verified ({execution})")),
         State::RollingBack => stop(Outcome::Skip, format!("being rolled back ({execution})")),
         State::Detected
@@ -146,6 +149,12 @@ fn in_progress(q: &Question<'_>) -> Answer {
         | State::Escalated
         | State::RolledBack => pass("nothing is under way"),
     }
+}
+
+/// The detector saw the violation after the fix, and has had the cooldown to catch up.
+fn still_violating(q: &Question<'_>, prior: &Remediation) -> bool {
+    let cooldown = SignedDuration::from_secs(i64::from(q.policy.limits.cooldown_seconds));
+    q.finding.observed_at.is_some_and(|seen| seen.duration_since(prior.updated_at) > cooldown)
 }
 
 fn attempts(q: &Question<'_>) -> Answer {

@@ -5,7 +5,7 @@
 use std::future::Future;
 
 use jiff::Timestamp;
-use plumb_model::{Action, Policy, Remediation, ResourceRef, State};
+use plumb_model::{Action, Policy, Remediation, ResourceRef};
 use serde_json::Value;
 
 /// What a failed call means for whoever made it.
@@ -48,41 +48,24 @@ pub struct PortError {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The answer to a claim.
+/// The answer to a conditional write.
 #[derive(Debug)]
-pub enum Claim {
-    /// The record was written: the work is the caller's.
-    Won,
-    /// Someone else's record stands there.
-    Held(Box<Remediation>),
-}
-
-/// The result of a conditional transition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moved {
-    /// The record was changed.
+pub enum Written {
+    /// The record was written.
     Yes,
-    /// The record no longer stood where the caller thought: nothing was changed.
-    No,
+    /// Another record stands there than the one expected; nothing was written.
+    Held(Box<Remediation>),
 }
 
 /// The DynamoDB table of remediations. Every write is conditional.
 pub trait Ledger {
-    /// Writes the record if there is none (`expected` = `None`), or if the one there still has the generation, the
-    /// state and the time of change of `expected`.
-    fn claim(
+    /// Writes the record if there is none (`expected` = `None`), or if the one there is still `expected`: the same
+    /// generation, state and time of change. Of several writers that expect the same, exactly one succeeds.
+    fn write(
         &self,
         record: &Remediation,
         expected: Option<&Remediation>,
-    ) -> impl Future<Output = Result<Claim, PortError>> + Send;
-
-    /// Changes a record from a state to `to`'s state and contents, if it still has `to`'s generation and the state
-    /// `from`.
-    fn transition(
-        &self,
-        from: State,
-        to: &Remediation,
-    ) -> impl Future<Output = Result<Moved, PortError>> + Send;
+    ) -> impl Future<Output = Result<Written, PortError>> + Send;
 
     /// The record of an SSM execution.
     fn by_execution(
