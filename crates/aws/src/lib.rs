@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The ports of `plumb-ports`, on AWS. The only crate that names an `aws-sdk-*`.
+//!
+//! Clients are made at first use and share one HTTP connector, so that a function that is only initialised opens nothing
+//! and reads no certificate store.
+
+mod automation;
+mod clients;
+mod config;
+mod errors;
+mod item;
+mod ledger;
+mod policy;
+mod queue;
+mod settings;
+
+pub use automation::Automation;
+pub use clients::Aws;
+pub use config::Config;
+pub use ledger::DynamoLedger;
+pub use policy::ParameterPolicy;
+pub use queue::SqsQueue;
+pub use settings::{Settings, SettingsError};

@@ -1,0 +1,83 @@
+//! SSM Automation.
+
+use std::collections::{BTreeMap, HashMap};
+
+use plumb_model::Action;
+use plumb_ports::{Execution, PortError, ReadAutomation, StartAutomation};
+use serde_json::Value;
+
+use crate::{
+    clients::Aws,
+    errors::{failed, incomplete},
+};
+
+/// SSM Automation in this account and Region.
+#[derive(Debug)]
+pub struct Automation<'a>(pub &'a Aws);
+
+impl StartAutomation for Automation<'_> {
+    async fn start(&self, action: &Action) -> Result<String, PortError> {
+        const OPERATION: &str = "ssm:StartAutomationExecution";
+        let parameters: HashMap<_, _> = action.parameters.clone().into_iter().collect();
+        let answer = self
+            .0
+            .ssm()
+            .start_automation_execution()
+            .document_name(&action.document)
+            .document_version(&action.document_version)
+            .set_parameters(Some(parameters))
+            .client_token(action.client_token.to_string())
+            .send()
+            .await
+            .map_err(|error| failed(OPERATION, error))?;
+        answer.automation_execution_id.ok_or_else(|| incomplete(OPERATION, "execution id"))
+    }
+}
+
+impl ReadAutomation for Automation<'_> {
+    async fn execution(&self, execution_id: &str) -> Result<Execution, PortError> {
+        const OPERATION: &str = "ssm:GetAutomationExecution";
+        let answer = self
+            .0
+            .ssm()
+            .get_automation_execution()
+            .automation_execution_id(execution_id)
+            .send()
+            .await
+            .map_err(|error| failed(OPERATION, error))?;
+        let execution = answer.automation_execution.ok_or_else(|| incomplete(OPERATION, "execution"))?;
+        Ok(Execution {
+            status: execution
+                .automation_execution_status
+                .map_or_else(String::new, |status| status.as_str().to_owned()),
+            outputs: outputs(execution.outputs.unwrap_or_default()),
+            steps: execution
+                .step_executions
+                .unwrap_or_default()
+                .into_iter()
+                .map(|step| {
+                    let status = step.step_status.map_or_else(String::new, |status| status.as_str().to_owned());
+                    (step.step_name.unwrap_or_default(), status)
+                })
+                .collect(),
+            failure: execution.failure_message,
+        })
+    }
+}
+
+/// Outputs come as lists of texts; a single text that is JSON is read as JSON (`true`, `{"…":…}`).
+fn outputs(wire: HashMap<String, Vec<String>>) -> BTreeMap<String, Value> {
+    wire.into_iter()
+        .map(|(name, mut texts)| {
+            let value = match (texts.len(), texts.pop()) {
+                (1, Some(text)) => match text.to_ascii_lowercase().as_str() {
+                    "true" => Value::Bool(true),
+                    "false" => Value::Bool(false),
+                    _ => Value::String(text),
+                },
+                (_, last) => Value::Array(texts.into_iter().chain(last).map(Value::String).collect()),
+            };
+            (name, value)
+        })
+        .collect()
+}

@@ -1,0 +1,78 @@
+//! AWS Config.
+
+use aws_sdk_config::types::ComplianceType;
+use plumb_model::{AccountId, Region, ResourceRef};
+use plumb_ports::{NonCompliant, PortError, Reevaluate};
+
+use crate::{clients::Aws, errors::failed};
+
+/// AWS Config in this account and Region.
+#[derive(Debug)]
+pub struct Config<'a> {
+    aws: &'a Aws,
+    account: AccountId,
+    region: Region,
+}
+
+impl<'a> Config<'a> {
+    /// AWS Config of this account and Region.
+    pub fn new(aws: &'a Aws, account: AccountId, region: Region) -> Self {
+        Self { aws, account, region }
+    }
+}
+
+impl Reevaluate for Config<'_> {
+    async fn reevaluate(&self, rule: &str) -> Result<(), PortError> {
+        self.aws
+            .config()
+            .start_config_rules_evaluation()
+            .config_rule_names(rule)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| failed("config:StartConfigRulesEvaluation", error))
+    }
+}
+
+impl NonCompliant for Config<'_> {
+    async fn non_compliant(
+        &self,
+        rule: &str,
+        next: Option<String>,
+    ) -> Result<(Vec<ResourceRef>, Option<String>), PortError> {
+        let answer = self
+            .aws
+            .config()
+            .get_compliance_details_by_config_rule()
+            .config_rule_name(rule)
+            .compliance_types(ComplianceType::NonCompliant)
+            .limit(100)
+            .set_next_token(next)
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error)
+                if error.as_service_error().is_some_and(|service| service.is_no_such_config_rule_exception()) =>
+            {
+                return Ok((Vec::new(), None));
+            }
+            Err(error) => return Err(failed("config:GetComplianceDetailsByConfigRule", error)),
+        };
+        let resources = answer
+            .evaluation_results
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|result| result.evaluation_result_identifier?.evaluation_result_qualifier)
+            .filter_map(|qualifier| {
+                Some(ResourceRef {
+                    account: self.account.clone(),
+                    region: self.region.clone(),
+                    kind: qualifier.resource_type?,
+                    id: qualifier.resource_id?,
+                })
+            })
+            .collect();
+        Ok((resources, answer.next_token))
+    }
+}

@@ -1,0 +1,107 @@
+//! Every environment variable that a function reads, once.
+
+use plumb_model::{AccountId, Deployment, Region};
+
+/// What the template tells a function. Read once, at init; everything that is wrong is reported at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `PLUMB_PREFIX`, `PLUMB_PARTITION`, `PLUMB_ACCOUNT`, `AWS_REGION`: where this stack is.
+    pub deployment: Deployment,
+    /// `PLUMB_LEDGER_TABLE`: the DynamoDB table of remediations. Absent in `sweep`.
+    pub ledger_table: Option<String>,
+    /// `PLUMB_POLICY_PARAMETER`: the SSM parameter that holds the policy.
+    pub policy_parameter: Option<String>,
+    /// `PLUMB_FINDINGS_QUEUE_URL`: where `sweep` puts what it finds.
+    pub findings_queue_url: Option<String>,
+    /// `AWS_ENDPOINT_URL`, which AWS's SDKs share: another endpoint for every service.
+    pub endpoint_url: Option<String>,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: set by Lambda for the life of the sandbox.
+    pub credentials: aws_credential_types::Credentials,
+}
+
+/// What is wrong with the environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the function's environment is not usable: {}", .0.join("; "))]
+pub struct SettingsError(pub Vec<String>);
+
+impl Settings {
+    /// Reads the settings through `get` (in `main`: the process's environment).
+    ///
+    /// # Errors
+    /// A [`SettingsError`] that lists every variable that is missing or malformed.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut wrong = Vec::new();
+        let get = |name: &str| get(name).filter(|value| !value.is_empty());
+        let mut required = |name: &str| {
+            get(name).unwrap_or_else(|| {
+                wrong.push(format!("`{name}` is not set"));
+                String::new()
+            })
+        };
+        let (prefix, partition) = (required("PLUMB_PREFIX"), required("PLUMB_PARTITION"));
+        let (account, region) = (required("PLUMB_ACCOUNT"), required("AWS_REGION"));
+        let (key, secret) = (required("AWS_ACCESS_KEY_ID"), required("AWS_SECRET_ACCESS_KEY"));
+        let account = AccountId::parse(account).map_err(|error| wrong.push(format!("`PLUMB_ACCOUNT`: {error}")));
+        let region = Region::parse(region).map_err(|error| wrong.push(format!("`AWS_REGION`: {error}")));
+        let (Ok(account), Ok(region), true) = (account, region, wrong.is_empty()) else {
+            return Err(SettingsError(wrong));
+        };
+        Ok(Self {
+            deployment: Deployment { partition, account, region, prefix },
+            ledger_table: get("PLUMB_LEDGER_TABLE"),
+            policy_parameter: get("PLUMB_POLICY_PARAMETER"),
+            findings_queue_url: get("PLUMB_FINDINGS_QUEUE_URL"),
+            endpoint_url: get("AWS_ENDPOINT_URL"),
+            credentials: aws_credential_types::Credentials::new(
+                key,
+                secret,
+                get("AWS_SESSION_TOKEN"),
+                None,
+                "lambda-environment",
+            ),
+        })
+    }
+
+    /// A setting that this function can't do without.
+    ///
+    /// # Errors
+    /// A [`SettingsError`] naming the variable when it is absent.
+    pub fn required(value: Option<&String>, name: &str) -> Result<String, SettingsError> {
+        value.cloned().ok_or_else(|| SettingsError(vec![format!("`{name}` is not set")]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str) -> Option<String> {
+        let value = match name {
+            "PLUMB_PREFIX" => "plumb",
+            "PLUMB_PARTITION" => "aws",
+            "PLUMB_ACCOUNT" => "123456789012",
+            "AWS_REGION" => "eu-central-1",
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "dummy",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn a_complete_environment_is_read() {
+        let settings = Settings::read(environment).unwrap();
+        assert_eq!(settings.deployment.region.as_str(), "eu-central-1");
+        assert_eq!(settings.endpoint_url, None);
+    }
+
+    #[test]
+    fn everything_wrong_is_reported_at_once() {
+        let SettingsError(wrong) = Settings::read(|name| match name {
+            "PLUMB_PREFIX" => Some(String::new()),
+            "PLUMB_ACCOUNT" => Some("12".to_owned()),
+            other => environment(other),
+        })
+        .unwrap_err();
+        assert_eq!(wrong.len(), 2, "{wrong:?}");
+    }
+}
