@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use crate::{calls::CallLog, emulators::Ports, http::Http, worker::Worker};
+use crate::{calls::CallLog, emulators::Ports, eventbridge::EventLog, http::Http, worker::Worker};
 
 /// A boxed future, so that services can be kept in a list.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -108,6 +108,7 @@ struct Shared {
     ports: Ports,
     worker: Worker,
     calls: CallLog,
+    events: EventLog,
     http: Http,
     mutations: broadcast::Sender<Mutation>,
 }
@@ -115,7 +116,16 @@ struct Shared {
 impl Context {
     pub(crate) fn new(account: String, region: String, ports: Ports, worker: Worker, calls: CallLog) -> Self {
         let (mutations, _) = broadcast::channel(1024);
-        Self(Arc::new(Shared { account, region, ports, worker, calls, http: Http::default(), mutations }))
+        Self(Arc::new(Shared {
+            account,
+            region,
+            ports,
+            worker,
+            calls,
+            events: EventLog::default(),
+            http: Http::default(),
+            mutations,
+        }))
     }
 
     /// The account that local AWS is.
@@ -146,6 +156,11 @@ impl Context {
     /// Every call that came through the gateway.
     pub fn calls(&self) -> &CallLog {
         &self.0.calls
+    }
+
+    /// Every event that a service published.
+    pub fn events(&self) -> &EventLog {
+        &self.0.events
     }
 
     /// Calls that changed something, from now on. A receiver that lags loses the oldest, and is told so.
