@@ -1,2 +1,55 @@
-//! Placeholder.
-fn main() {}
+//! Plumb's developer commands: `cargo xtask --help`.
+
+mod codegen;
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Plumb's developer commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write everything that follows from `controls/`: the catalogue, the templates, the reference page.
+    Codegen {
+        /// Write nothing; fail when a file is not what the controls say.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command, &root()) {
+        Ok(message) => {
+            // A reader that has gone away is no failure of the command.
+            let _ = writeln!(io::stdout(), "{message}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
+    match command {
+        Command::Codegen { check } => codegen::run(root, *check),
+    }
+}
+
+/// The workspace's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
