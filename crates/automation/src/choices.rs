@@ -1,0 +1,78 @@
+//! The one place for what AWS leaves open: each constant and function is a choice, with its reason. `README.md` lists them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::document::ValueType;
+
+/// Larger documents are refused. AWS takes 64 KiB, which is for a linter to say; this keeps memory bounded.
+pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+
+/// Deeper documents are refused.
+pub const MAX_DOCUMENT_DEPTH: usize = 64;
+
+/// Longer patterns are refused.
+pub const MAX_PATTERN_BYTES: usize = 4096;
+
+/// A match that takes more steps back than this is given up, and the value doesn't match.
+pub const MAX_BACKTRACKS: usize = 200_000;
+
+/// Longer selectors are refused; the longest in real documents has under 200 characters.
+pub const MAX_SELECTOR_BYTES: usize = 1024;
+
+/// Selectors that nest brackets deeper are refused.
+pub const MAX_SELECTOR_DEPTH: usize = 6;
+
+/// Selectors that select from more than this many scans, wildcards, slices or filters are refused: their answers multiply.
+pub const MAX_SELECTOR_FANS: usize = 3;
+
+/// How long `aws:waitForAwsResourceProperty` rests between looks. AWS doesn't say.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The longest a single API call may take, as documented for `aws:executeAwsApi`; taken for assert and wait too.
+pub const API_CALL_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// The longest a script may take, as documented.
+pub const SCRIPT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// How long `aws:waitForAwsResourceProperty` waits unless it says otherwise, as documented.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The longest sleep, as documented.
+pub const LONGEST_SLEEP: Duration = Duration::from_secs(604_799);
+
+/// The longest that the steps after `onCancel` may take, as documented.
+pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The largest result of a script, as documented: 100 KB of JSON text. Its limit of 100 items in a list isn't enforced,
+/// for the guide doesn't say which lists are meant.
+pub const MAX_SCRIPT_PAYLOAD_BYTES: usize = 100 * 1024;
+
+/// How many steps an execution may run. AWS refuses documents that can't end; a loop through a branch can.
+pub const MAX_STEP_RUNS: usize = 10_000;
+
+/// How deep `aws:executeAutomation` may nest. AWS doesn't say; a document that starts itself must end somewhere.
+pub const MAX_NESTING: u32 = 10;
+
+/// What AWS puts after each failure.
+pub const TROUBLESHOOTING: &str =
+    "Please refer to Automation Service Troubleshooting Guide for more diagnosis details.";
+
+/// What AWS shows for an output of a step that didn't succeed.
+pub const NO_OUTPUT: &str = "No output available yet because the step is not successfully executed";
+
+/// The value of an output whose selector finds nothing, or null. A miss doesn't fail the step: AWS's own example branches
+/// on a property that Linux instances lack. So: the empty value of the type; null where there is no empty value.
+pub fn missing(kind: ValueType) -> Value {
+    match kind {
+        ValueType::String => Value::String(String::new()),
+        ValueType::StringList | ValueType::MapList => Value::Array(Vec::new()),
+        ValueType::StringMap => Value::Object(serde_json::Map::new()),
+        ValueType::Boolean | ValueType::Integer => Value::Null,
+    }
+}
+
+/// Whether an `allowedPattern` must match the whole text. It need only be found: nearly all real patterns are anchored,
+/// and those that aren't were written for a service that took their values.
+pub const PATTERN_IS_WHOLE: bool = false;

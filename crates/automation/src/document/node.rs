@@ -1,0 +1,204 @@
+//! YAML or JSON text as a tree that remembers where each thing stands.
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::Spanned;
+
+use super::{DocumentError, Place};
+use crate::choices;
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Scalar(Value),
+    List(Vec<Node>),
+    Map(Vec<(Spot, Node)>),
+}
+
+/// A key and its place.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    pub(super) name: String,
+    pub(super) place: Place,
+}
+
+/// Reads text as one tree.
+pub(super) fn parse(text: &str) -> Result<Node, DocumentError> {
+    if text.len() > choices::MAX_DOCUMENT_BYTES {
+        return Err(DocumentError {
+            place: Place::default(),
+            message: format!(
+                "the document has {} bytes; the most this engine reads is {}",
+                text.len(),
+                choices::MAX_DOCUMENT_BYTES
+            ),
+        });
+    }
+    let yaml = match yaml(text) {
+        Ok(node) => return Ok(node),
+        Err(error) => error,
+    };
+    if !text.trim_start().starts_with('{') {
+        return Err(yaml);
+    }
+    // JSON is YAML but for some escapes, such as surrogate pairs, and for tabs.
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => Ok(unplaced(value)),
+        Err(error) => Err(DocumentError {
+            place: Place { line: error.line() as u64, column: error.column() as u64 },
+            message: format!("not JSON: {error}"),
+        }),
+    }
+}
+
+fn yaml(text: &str) -> Result<Node, DocumentError> {
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        budget: serde_saphyr::budget! {
+            max_depth: choices::MAX_DOCUMENT_DEPTH,
+            flow_nesting_limit: choices::MAX_DOCUMENT_DEPTH,
+            max_nodes: 100_000,
+            max_anchors: 1_000,
+            max_aliases: 1_000,
+            max_total_scalar_bytes: 4 * choices::MAX_DOCUMENT_BYTES,
+            max_documents: 2,
+        },
+    };
+    serde_saphyr::from_str_with_options::<Spanned<Tree>>(text, options).map(node).map_err(|error| {
+        let place =
+            error.location().map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
+        let rendered = error.without_snippet().to_string();
+        let message = rendered.lines().next().unwrap_or_default();
+        DocumentError { place, message: format!("not YAML: {message}") }
+    })
+}
+
+fn place<T>(spanned: &Spanned<T>) -> Place {
+    Place { line: spanned.referenced.line(), column: spanned.referenced.column() }
+}
+
+fn node(tree: Spanned<Tree>) -> Node {
+    let place = place(&tree);
+    Node { place, kind: tree.value.0 }
+}
+
+fn unplaced(value: Value) -> Node {
+    let kind = match value {
+        Value::Array(items) => Kind::List(items.into_iter().map(unplaced).collect()),
+        Value::Object(members) => Kind::Map(
+            members
+                .into_iter()
+                .map(|(name, value)| (Spot { name, place: Place::default() }, unplaced(value)))
+                .collect(),
+        ),
+        scalar => Kind::Scalar(scalar),
+    };
+    Node { place: Place::default(), kind }
+}
+
+impl Node {
+    /// The value without places.
+    pub(super) fn value(&self) -> Value {
+        match &self.kind {
+            Kind::Scalar(value) => value.clone(),
+            Kind::List(items) => Value::Array(items.iter().map(Self::value).collect()),
+            Kind::Map(members) => Value::Object(
+                members.iter().map(|(key, node)| (key.name.clone(), node.value())).collect::<Map<_, _>>(),
+            ),
+        }
+    }
+
+    /// An error here.
+    pub(super) fn error(&self, message: impl Into<String>) -> DocumentError {
+        DocumentError { place: self.place, message: message.into() }
+    }
+}
+
+struct Tree(Kind);
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TreeVisitor)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree(Kind::Scalar(Value::Null)))
+    }
+
+    fn visit_none<E: serde::de::Error>(self) -> Result<Tree, E> {
+        self.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        Tree::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree(Kind::Scalar(Value::Bool(value))))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree(Kind::Scalar(value.into())))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree(Kind::Scalar(value.into())))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Tree, E> {
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("a number that isn't finite"))?;
+        Ok(Tree(Kind::Scalar(Value::Number(number))))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Tree, E> {
+        self.visit_string(value.to_owned())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Tree, E> {
+        Ok(Tree(Kind::Scalar(Value::String(value))))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element::<Spanned<Tree>>()? {
+            items.push(node(item));
+        }
+        Ok(Tree(Kind::List(items)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut members = Vec::new();
+        while let Some(key) = access.next_key::<Spanned<Tree>>()? {
+            let place = place(&key);
+            let name = match key.value.0 {
+                Kind::Scalar(Value::String(name)) => name,
+                Kind::Scalar(Value::Null) => "null".to_owned(),
+                Kind::Scalar(other) => other.to_string(),
+                Kind::List(_) | Kind::Map(_) => {
+                    return Err(A::Error::custom("a key that is a list or a map"));
+                }
+            };
+            members.push((Spot { name, place }, node(access.next_value::<Spanned<Tree>>()?)));
+        }
+        Ok(Tree(Kind::Map(members)))
+    }
+}
