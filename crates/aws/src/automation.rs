@@ -56,7 +56,8 @@ impl ReadAutomation for Automation<'_> {
                 .unwrap_or_default()
                 .into_iter()
                 .map(|step| {
-                    let status = step.step_status.map_or_else(String::new, |status| status.as_str().to_owned());
+                    let status =
+                        step.step_status.map_or_else(String::new, |status| status.as_str().to_owned());
                     (step.step_name.unwrap_or_default(), status)
                 })
                 .collect(),

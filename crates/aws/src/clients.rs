@@ -68,7 +68,9 @@ impl Aws {
                 .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()));
             let http = aws_smithy_http_client::Builder::new();
             builder = match self.settings.endpoint_url.as_deref() {
-                Some(url) if url.starts_with("http://") => builder.endpoint_url(url).http_client(http.build_http()),
+                Some(url) if url.starts_with("http://") => {
+                    builder.endpoint_url(url).http_client(http.build_http())
+                }
                 other => {
                     builder.set_endpoint_url(other.map(str::to_owned));
                     builder.http_client(http.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())

@@ -53,7 +53,9 @@ impl NonCompliant for Config<'_> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error)
-                if error.as_service_error().is_some_and(|service| service.is_no_such_config_rule_exception()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(|service| service.is_no_such_config_rule_exception()) =>
             {
                 return Ok((Vec::new(), None));
             }

@@ -12,7 +12,9 @@ where
     let (code, class) = match &error {
         SdkError::ConstructionFailure(_) => ("construction".to_owned(), Class::Permanent),
         SdkError::TimeoutError(_) => ("timeout".to_owned(), Class::Ambiguous),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => ("timeout".to_owned(), Class::Ambiguous),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            ("timeout".to_owned(), Class::Ambiguous)
+        }
         SdkError::DispatchFailure(failure) if failure.is_user() => ("request".to_owned(), Class::Permanent),
         SdkError::DispatchFailure(_) => ("connect".to_owned(), Class::Retry),
         SdkError::ServiceError(service) => {

@@ -27,7 +27,8 @@ pub(crate) fn to_item(record: &Remediation) -> Result<Item, serde_json::Error> {
 
 /// The record of an item; attributes that a record doesn't have are ignored.
 pub(crate) fn from_item(item: Item) -> Result<Remediation, serde_json::Error> {
-    let fields: Map<String, Value> = item.into_iter().map(|(name, value)| (name, from_attribute(value))).collect();
+    let fields: Map<String, Value> =
+        item.into_iter().map(|(name, value)| (name, from_attribute(value))).collect();
     serde_json::from_value(Value::Object(fields))
 }
 
@@ -48,7 +49,9 @@ fn from_attribute(value: AttributeValue) -> Value {
         AttributeValue::N(number) => number.parse::<Number>().map_or(Value::Null, Value::Number),
         AttributeValue::S(text) => Value::String(text),
         AttributeValue::L(list) => Value::Array(list.into_iter().map(from_attribute).collect()),
-        AttributeValue::M(map) => Value::Object(map.into_iter().map(|(k, v)| (k, from_attribute(v))).collect()),
+        AttributeValue::M(map) => {
+            Value::Object(map.into_iter().map(|(k, v)| (k, from_attribute(v))).collect())
+        }
         _ => Value::Null,
     }
 }

@@ -29,7 +29,11 @@ impl<'a> DynamoLedger<'a> {
 }
 
 impl Ledger for DynamoLedger<'_> {
-    async fn write(&self, record: &Remediation, expected: Option<&Remediation>) -> Result<Written, PortError> {
+    async fn write(
+        &self,
+        record: &Remediation,
+        expected: Option<&Remediation>,
+    ) -> Result<Written, PortError> {
         const OPERATION: &str = "dynamodb:PutItem";
         let item = to_item(record).map_err(|error| unreadable(OPERATION, error))?;
         let put = self
@@ -42,18 +46,26 @@ impl Ledger for DynamoLedger<'_> {
         let put = match expected {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(expected) => put
-                .condition_expression("generation = :generation AND #state = :state AND updated_at = :updated_at")
+                .condition_expression(
+                    "generation = :generation AND #state = :state AND updated_at = :updated_at",
+                )
                 .expression_attribute_names("#state", "state")
-                .expression_attribute_values(":generation", AttributeValue::N(expected.generation.to_string()))
+                .expression_attribute_values(
+                    ":generation",
+                    AttributeValue::N(expected.generation.to_string()),
+                )
                 .expression_attribute_values(":state", AttributeValue::S(word(expected.state)))
-                .expression_attribute_values(":updated_at", AttributeValue::S(expected.updated_at.to_string())),
+                .expression_attribute_values(
+                    ":updated_at",
+                    AttributeValue::S(expected.updated_at.to_string()),
+                ),
         };
         let Err(error) = put.send().await else { return Ok(Written::Yes) };
         let held = match error.as_service_error() {
             Some(service) if service.is_conditional_check_failed_exception() => match service {
-                aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(held) => {
-                    held.item().cloned()
-                }
+                aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(
+                    held,
+                ) => held.item().cloned(),
                 _ => None,
             },
             _ => return Err(failed(OPERATION, error)),

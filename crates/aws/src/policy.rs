@@ -40,7 +40,8 @@ impl<'a> ParameterPolicy<'a> {
             .map_err(|error| failed(OPERATION, error))?;
         let text = answer.parameter.and_then(|parameter| parameter.value);
         let text = text.ok_or_else(|| incomplete(OPERATION, "value"))?;
-        let policy: Policy = serde_saphyr::from_str(&text).map_err(|error| unusable(error.to_string().into()))?;
+        let policy: Policy =
+            serde_saphyr::from_str(&text).map_err(|error| unusable(error.to_string().into()))?;
         policy.check(self.known_control).map_err(|error| unusable(Box::new(error)))?;
         Ok(policy)
     }

@@ -41,7 +41,8 @@ impl Settings {
         let (prefix, partition) = (required("PLUMB_PREFIX"), required("PLUMB_PARTITION"));
         let (account, region) = (required("PLUMB_ACCOUNT"), required("AWS_REGION"));
         let (key, secret) = (required("AWS_ACCESS_KEY_ID"), required("AWS_SECRET_ACCESS_KEY"));
-        let account = AccountId::parse(account).map_err(|error| wrong.push(format!("`PLUMB_ACCOUNT`: {error}")));
+        let account =
+            AccountId::parse(account).map_err(|error| wrong.push(format!("`PLUMB_ACCOUNT`: {error}")));
         let region = Region::parse(region).map_err(|error| wrong.push(format!("`AWS_REGION`: {error}")));
         let (Ok(account), Ok(region), true) = (account, region, wrong.is_empty()) else {
             return Err(SettingsError(wrong));

@@ -66,7 +66,8 @@ pub async fn serve<W>(work: W) -> Result<(), Error>
 where
     W: AsyncFn(&str) -> Result<Value, Unfinished>,
 {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(event.payload, &work).await)).await
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(event.payload, &work).await))
+        .await
 }
 
 /// One invocation's answer: a batch response for an SQS batch, what was done for anything else.

@@ -156,7 +156,12 @@ impl Policy {
             .iter()
             .enumerate()
             .map(|(index, rule)| (format!("rules[{index}]"), &rule.selector))
-            .chain(self.waivers.iter().enumerate().map(|(i, waiver)| (format!("waivers[{i}]"), &waiver.selector)));
+            .chain(
+                self.waivers
+                    .iter()
+                    .enumerate()
+                    .map(|(i, waiver)| (format!("waivers[{i}]"), &waiver.selector)),
+            );
         for (place, selector) in selectors {
             if let Some(control) = selector.control.as_deref().filter(|control| !known(control)) {
                 wrong.push(format!("`{place}.match.control` names `{control}`, which is not a control"));

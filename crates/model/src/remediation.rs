@@ -110,13 +110,24 @@ impl Progress {
     /// `None` for any other text.
     pub fn of_status(status: &str) -> Option<Self> {
         match status {
-            "Pending" | "InProgress" | "Waiting" | "Cancelling" | "PendingApproval" | "Approved" | "Scheduled"
-            | "RunbookInProgress" | "PendingChangeCalendarOverride" | "ChangeCalendarOverrideApproved" => {
-                Some(Self::Going)
-            }
+            "Pending"
+            | "InProgress"
+            | "Waiting"
+            | "Cancelling"
+            | "PendingApproval"
+            | "Approved"
+            | "Scheduled"
+            | "RunbookInProgress"
+            | "PendingChangeCalendarOverride"
+            | "ChangeCalendarOverrideApproved" => Some(Self::Going),
             "Success" | "CompletedWithSuccess" => Some(Self::Succeeded),
-            "Failed" | "TimedOut" | "Cancelled" | "Rejected" | "ChangeCalendarOverrideRejected"
-            | "CompletedWithFailure" | "Exited" => Some(Self::Failed),
+            "Failed"
+            | "TimedOut"
+            | "Cancelled"
+            | "Rejected"
+            | "ChangeCalendarOverrideRejected"
+            | "CompletedWithFailure"
+            | "Exited" => Some(Self::Failed),
             _ => None,
         }
     }

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use plumb_model::{
-    Control, Deployment, Finding, Guardrail, Mode, Outcome, Policy, Remediation, Reversibility, Source, Standing, State,
+    Control, Deployment, Finding, Guardrail, Mode, Outcome, Policy, Remediation, Reversibility, Source,
+    Standing, State,
 };
 
 /// How long a claim without an execution belongs to the one who made it. Longer than a `remediate` invocation may take,
@@ -65,7 +66,10 @@ fn event(q: &Question<'_>) -> Answer {
         Standing::Violating => match (q.prior, q.finding.observed_at) {
             (Some(prior), Some(seen)) if settled(prior.state) && seen <= prior.updated_at => stop(
                 Outcome::Ignore,
-                format!("stale: seen at {seen}, but the resource was read and complied at {}", prior.updated_at),
+                format!(
+                    "stale: seen at {seen}, but the resource was read and complied at {}",
+                    prior.updated_at
+                ),
             ),
             _ => pass(match q.finding.source {
                 Source::ApiCall { .. } => format!("worth a look after {by}"),
@@ -83,7 +87,8 @@ fn scope(q: &Question<'_>) -> Answer {
         return stop(Outcome::Skip, because);
     }
     if resource.region != home.region {
-        let because = format!("Region {} is not {}, the one this stack looks after", resource.region, home.region);
+        let because =
+            format!("Region {} is not {}, the one this stack looks after", resource.region, home.region);
         return stop(Outcome::Skip, because);
     }
     pass(format!("in account {} and Region {}", resource.account, resource.region))

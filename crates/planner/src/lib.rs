@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plumb_model::{
-    Action, Control, Decision, Deployment, Finding, Guardrail, Mode, Outcome, Policy, Remediation, State, Verdict,
-    remediation_key,
+    Action, Control, Decision, Deployment, Finding, Guardrail, Mode, Outcome, Policy, Remediation, State,
+    Verdict, remediation_key,
 };
 use uuid::Uuid;
 

@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plumb_model::{
-    Action, Control, Decision, Deployment, Finding, Guardrail, Outcome, Remediation, Reversibility, Standing, State,
-    Verdict,
+    Action, Control, Decision, Deployment, Finding, Guardrail, Outcome, Remediation, Reversibility, Standing,
+    State, Verdict,
 };
 
 use crate::{client_token, parameters};
 
 /// Decides whether a remediation is undone: someone asked for it, the record says that Plumb changed the resource, and
 /// the state before was captured. `now` only dates the finding.
-pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remediation, now: Timestamp) -> Decision {
+pub fn plan_rollback(
+    control: &Control,
+    deployment: &Deployment,
+    prior: &Remediation,
+    now: Timestamp,
+) -> Decision {
     let finding = Finding {
         control: prior.control.clone(),
         resource: prior.resource.clone(),
@@ -60,6 +65,8 @@ fn refusal(control: &Control, prior: &Remediation) -> Option<String> {
     match prior.state {
         State::Fixed | State::Verifying | State::Failed | State::Escalated => {}
         State::RolledBack => return Some("already rolled back".to_owned()),
+        // Claimed but never started: taken up again, with the same token.
+        State::RollingBack if prior.execution_id.is_none() => {}
         State::RollingBack => return Some("already being rolled back".to_owned()),
         State::Detected | State::AwaitingApproval | State::Unneeded => {
             return Some("nothing was changed, so there is nothing to undo".to_owned());

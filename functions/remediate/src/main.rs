@@ -1,2 +1,23 @@
-//! Placeholder.
-fn main() {}
+//! The `remediate` Lambda function: wiring only.
+
+use lambda_runtime::Error;
+use plumb_aws::{Automation, Aws, DynamoLedger, ParameterPolicy, Settings};
+use plumb_lambda::{init, now, serve};
+use plumb_remediate::Remediator;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = init()?;
+    let deployment = settings.deployment.clone();
+    let table = Settings::required(settings.ledger_table.as_ref(), "PLUMB_LEDGER_TABLE")?;
+    let parameter = Settings::required(settings.policy_parameter.as_ref(), "PLUMB_POLICY_PARAMETER")?;
+    let aws = Aws::new(settings);
+    let remediator = Remediator {
+        deployment,
+        ledger: DynamoLedger::new(&aws, table),
+        automation: Automation(&aws),
+        policy: ParameterPolicy::new(&aws, parameter, |id| plumb_catalogue::control(id).is_some()),
+        now,
+    };
+    serve(async |body: &str| remediator.handle(body).await).await
+}

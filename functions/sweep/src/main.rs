@@ -1,2 +1,22 @@
-//! Placeholder.
-fn main() {}
+//! The `sweep` Lambda function: wiring only.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use plumb_aws::{Aws, Config, Settings, SqsQueue};
+use plumb_lambda::{init, now};
+use plumb_sweep::Sweeper;
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = init()?;
+    let deployment = settings.deployment.clone();
+    let queue = Settings::required(settings.findings_queue_url.as_ref(), "PLUMB_FINDINGS_QUEUE_URL")?;
+    let aws = Aws::new(settings);
+    let sweeper = Sweeper {
+        config: Config::new(&aws, deployment.account.clone(), deployment.region.clone()),
+        queue: SqsQueue::new(&aws, queue),
+        deployment,
+        now,
+    };
+    lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| sweeper.sweep().await)).await
+}
