@@ -15,6 +15,9 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "cargo xtask", version)]
 struct Arguments {
+    /// The checkout to work on, if not the one this was built from.
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -30,7 +33,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse().command, &root()) {
+    let arguments = Arguments::parse();
+    match run(&arguments.command, &arguments.root.unwrap_or_else(checkout)) {
         Ok(message) => {
             // A reader that has gone away is no failure of the command.
             let _ = writeln!(io::stdout(), "{message}");
@@ -49,7 +53,7 @@ fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
     }
 }
 
-/// The workspace's root.
-fn root() -> PathBuf {
+/// The checkout that this was built from.
+fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }

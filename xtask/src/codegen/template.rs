@@ -34,7 +34,7 @@ fn prefix() -> Yaml {
     map([
         ("Type", text("String")),
         ("Description", text("Begins the name of everything that Plumb creates")),
-        ("AllowedPattern", text("[a-z][a-z0-9-]{0,7}")),
+        ("AllowedPattern", text("[a-z]([a-z0-9-]{0,6}[a-z0-9])?")),
     ])
 }
 
