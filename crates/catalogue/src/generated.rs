@@ -2,5 +2,5 @@
 
 use plumb_model::Control;
 
-/// Every control, by id.
-pub static CONTROLS: &[Control] = &[];
+/// Every control, in the order of service and id.
+pub(crate) static CONTROLS: &[Control] = &[];

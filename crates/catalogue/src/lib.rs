@@ -8,7 +8,7 @@ use plumb_model::{Control, Finding, Signal};
 
 pub use listen::{Heard, listen};
 
-/// Every control, by id.
+/// Every control, in the order of service and id.
 pub fn controls() -> &'static [Control] {
     generated::CONTROLS
 }

@@ -11,10 +11,9 @@ pub(crate) fn is_deployed(name: &str, own: &str) -> bool {
     rest.is_some()
 }
 
-/// How much of a rule's name is a control's id, if the rule is one that Plumb deploys: `<prefix>-<control id>`, where
-/// the prefix is what `template.yaml` accepts as `Prefix`.
+/// Whether a rule is the one that Plumb deploys for a control: `<prefix>-<control id>`, where the prefix is what `template.yaml` accepts as `Prefix`.
 pub(crate) fn is_own(name: &str, control: &str) -> bool {
-    const LONGEST_PREFIX: usize = 20;
+    const LONGEST_PREFIX: usize = 8;
     name.strip_suffix(control).and_then(|rest| rest.strip_suffix('-')).is_some_and(|prefix| {
         (1..=LONGEST_PREFIX).contains(&prefix.len())
             && prefix.starts_with(|first: char| first.is_ascii_lowercase())
@@ -28,8 +27,7 @@ fn is_pack_suffix(rest: &str) -> bool {
     rest.strip_prefix("-conformance-pack").is_some_and(is_suffix)
 }
 
-/// `-fe95bf3f`, `-dbgzf8ba`: six to twelve lower-case letters and digits. A digitless one is a word, and with it
-/// another rule's name, unless it is as long as AWS makes them.
+/// `-fe95bf3f`, `-dbgzf8ba`: six to twelve lower-case letters and digits.
 fn is_suffix(rest: &str) -> bool {
     rest.strip_prefix('-').is_some_and(|token| {
         (6..=12).contains(&token.len())
@@ -78,7 +76,7 @@ mod tests {
 
     #[test]
     fn plumbs_own_rules_are_known_under_any_prefix() {
-        for name in ["plumb-bucket-tls-only", "plumb-dev-bucket-tls-only", "p2-bucket-tls-only"] {
+        for name in ["plumb-bucket-tls-only", "plumb-d-bucket-tls-only", "p2-bucket-tls-only"] {
             assert!(is_own(name, "bucket-tls-only"), "{name}");
         }
         for name in [
@@ -88,7 +86,7 @@ mod tests {
             "plumb--bucket-tls-only",
             "plumbbucket-tls-only",
             "plumb-bucket-tls-only-2",
-            "a-prefix-longer-than-any-bucket-tls-only",
+            "plumb-dev-bucket-tls-only",
         ] {
             assert!(!is_own(name, "bucket-tls-only"), "{name}");
         }

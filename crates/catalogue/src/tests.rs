@@ -215,8 +215,8 @@ fn every_id_is_a_control_id_and_no_two_are_the_same() {
 }
 
 #[test]
-fn the_controls_are_in_the_order_of_their_ids() {
-    assert!(controls().is_sorted_by_key(|control| control.id));
+fn the_controls_are_in_the_order_of_service_and_id() {
+    assert!(controls().is_sorted_by_key(|control| (control.service, control.id)));
 }
 
 #[test]

@@ -287,7 +287,8 @@ fn read_event(event: Value, readings: &mut Readings) {
     };
     let (source, detail_type) = (event.source.clone(), event.detail_type.clone());
     match (source.as_str(), detail_type.as_str()) {
-        ("aws.config", "Config Rules Compliance Change") => {
+        // The sweep says what AWS Config holds to be non-compliant in AWS Config's own form.
+        ("aws.config" | "plumb.sweep", "Config Rules Compliance Change") => {
             readings.add(Kind::ConfigComplianceChange, config::compliance_change(&event));
         }
         ("aws.config", "Config Configuration Item Change") => {
