@@ -13,7 +13,7 @@ use super::{HEADER, definition::Definition};
 pub(crate) fn generate(controls: &[Definition]) -> Result<String, Box<dyn Error>> {
     let used = used_names(controls);
     let mut out = format!(
-        "//! The controls, {HEADER}.\n\nuse plumb_model::{{{}}};\n\n\
+        "//! The controls: {HEADER}.\n\nuse plumb_model::{{{}}};\n\n\
          /// Every control, in the order of service and id.\npub(crate) static CONTROLS: &[Control] = &[\n",
         used.join(", ")
     );

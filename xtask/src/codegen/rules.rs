@@ -206,7 +206,13 @@ fn document(document: &Located, change: &str, found: &mut Found<'_>) {
     });
     let parameters = document.get("parameters").map(Located::entries).unwrap_or_default();
     for (name, parameter) in parameters {
-        for key in ["type", "description", "allowedPattern"] {
+        // SSM takes a pattern for texts only; a Boolean needs no bounds.
+        let bounds: &[&str] = match parameter.get("type").and_then(Located::text).unwrap_or_default() {
+            "Boolean" => &[],
+            "Integer" => &["allowedValues"],
+            _ => &["allowedPattern"],
+        };
+        for key in ["type", "description"].iter().chain(bounds) {
             found.ensure(parameter.get(key).is_some(), parameter.line, || {
                 format!("parameter `{name}` has no `{key}`")
             });
