@@ -1,5 +1,15 @@
 //! Starts and ends the emulators.
 
+use std::{fs::File, path::Path, process::Stdio, time::Duration};
+
+use tokio::net::TcpListener;
+
+use crate::{
+    http::Http,
+    python::{Launched, Python},
+    start::StartError,
+};
+
 /// Where everything listens; all on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
@@ -26,4 +36,118 @@ impl Ports {
     pub fn ministack_url(self) -> String {
         format!("http://127.0.0.1:{}", self.ministack)
     }
+}
+
+/// A port that was free a moment ago.
+pub(crate) async fn free_port() -> Result<u16, StartError> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await;
+    listener
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| StartError::new(format!("no free port on 127.0.0.1: {error}")))
+}
+
+/// The running emulators.
+#[derive(Debug)]
+pub(crate) struct Emulators {
+    moto: Launched,
+    ministack: Launched,
+}
+
+/// How long an emulator may take to start: a slow machine with a cold disk needs most of it.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+impl Emulators {
+    /// Starts both and waits until they answer. Their output goes to `moto.log` and `ministack.log` in `home`.
+    pub(crate) async fn start(
+        python: &Python,
+        ports: Ports,
+        account: &str,
+        region: &str,
+        home: &Path,
+    ) -> Result<Self, StartError> {
+        let gateway = ports.gateway_url();
+        let scratch = home.join("tmp");
+        std::fs::create_dir_all(&scratch)
+            .map_err(|error| StartError::new(format!("`{}` can't be made: {error}", scratch.display())))?;
+
+        let mut moto = python.program("moto_launcher.py", region, &gateway);
+        moto.arg(ports.moto.to_string()).env("MOTO_ACCOUNT_ID", account).env("TMPDIR", &scratch);
+
+        let mut ministack = python.program("ministack_launcher.py", region, &gateway);
+        ministack
+            .arg(ports.ministack.to_string())
+            .env("GATEWAY_PORT", ports.gateway.to_string())
+            .env("MINISTACK_HOST", "127.0.0.1")
+            .env("MINISTACK_ACCOUNT_ID", account)
+            .env("MINISTACK_REGION", region)
+            .env("LAMBDA_EXECUTOR", "local")
+            .env("LOG_LEVEL", "INFO")
+            .env("SFTP_ENABLED", "0")
+            .env("IOT_MTLS_ENABLED", "0")
+            // It would tidy up containers of its own name, which are somebody else's.
+            .env("DOCKER_HOST", "unix:///nonexistent")
+            .env("TMPDIR", &scratch);
+
+        let mut started =
+            Self { moto: launch(moto, home, "moto")?, ministack: launch(ministack, home, "ministack")? };
+        let http = Http::default();
+        let moto_page = format!("{}/moto-api/", ports.moto_url());
+        let ministack_page = format!("{}/_ministack/health", ports.ministack_url());
+        healthy(&http, &moto_page, &mut started.moto, home, "moto").await?;
+        healthy(&http, &ministack_page, &mut started.ministack, home, "ministack").await?;
+        Ok(started)
+    }
+
+    /// Lets both end.
+    pub(crate) fn close(&mut self) {
+        self.moto.close();
+        self.ministack.close();
+    }
+
+    /// Waits until both have ended.
+    pub(crate) async fn gone(&mut self) {
+        self.close();
+        tokio::join!(self.moto.gone(), self.ministack.gone());
+    }
+}
+
+fn launch(mut command: tokio::process::Command, home: &Path, name: &str) -> Result<Launched, StartError> {
+    let path = home.join(format!("{name}.log"));
+    let open = || -> std::io::Result<(File, File)> {
+        let file = File::create(&path)?;
+        Ok((file.try_clone()?, file))
+    };
+    let (out, err) =
+        open().map_err(|error| StartError::new(format!("`{}` can't be written: {error}", path.display())))?;
+    command
+        .stdout(Stdio::from(out))
+        .stderr(Stdio::from(err))
+        .spawn()
+        .map(Launched::new)
+        .map_err(|error| StartError::new(format!("{name} can't be started: {error}")))
+}
+
+async fn healthy(
+    http: &Http,
+    page: &str,
+    launched: &mut Launched,
+    home: &Path,
+    name: &str,
+) -> Result<(), StartError> {
+    let log = home.join(format!("{name}.log"));
+    let waiting = async {
+        loop {
+            if http.get(page).await.is_ok_and(|answer| answer.status < 500) {
+                return Ok(());
+            }
+            if let Some(status) = launched.ended() {
+                return Err(StartError::new(format!("{name} ended ({status}); see `{}`", log.display())));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| {
+        Err(StartError::new(format!("{name} did not answer within {PATIENCE:?}; see `{}`", log.display())))
+    })
 }

@@ -5,10 +5,18 @@
 
 pub mod calls;
 pub mod config;
+mod destination;
 pub mod emulators;
 pub mod eventbridge;
+mod gateway;
+mod guard;
 mod http;
+mod identify;
+mod lines;
+mod members;
+mod pages;
 pub mod proof;
+pub mod python;
 pub mod service;
 pub mod ssm;
 mod start;

@@ -1,17 +1,29 @@
 //! Starts and stops everything.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use crate::service::Context;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{
+    calls::CallLog,
+    config,
+    emulators::{Emulators, Ports, free_port},
+    gateway::Gateway,
+    guard,
+    python::{Python, say},
+    service::Context,
+    ssm,
+    worker::Worker,
+};
 
 /// How local AWS is started.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where the gateway listens; loopback only. Port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Where logs, the emulators' files and the Python environment live; made if missing.
+    /// Where logs, the emulators' files and the Python programs live; made if missing.
     pub home: PathBuf,
-    /// The Python virtual environment; `<home>/venv` if none.
+    /// The Python virtual environment; `<home>/venv` if none. Several runs may share one.
     pub venv: Option<PathBuf>,
     /// The account.
     pub account: String,
@@ -37,10 +49,18 @@ impl Options {
 #[error("{0}")]
 pub struct StartError(pub String);
 
+impl StartError {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
 /// A running local AWS. Dropping it ends every process that it started.
 #[derive(Debug)]
 pub struct LocalAws {
     context: Context,
+    emulators: Emulators,
+    serving: JoinHandle<()>,
 }
 
 impl LocalAws {
@@ -48,8 +68,38 @@ impl LocalAws {
     ///
     /// # Errors
     /// When Python is missing, a port is taken, or the environment looks like a real account's.
-    pub async fn start(_options: Options) -> Result<Self, StartError> {
-        std::future::ready(Err(StartError("local AWS is being written".to_owned()))).await
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        guard::check(options.listen, std::env::vars())?;
+        let Options { listen, home, venv, account, region } = options;
+        std::fs::create_dir_all(&home)
+            .and_then(|()| std::path::absolute(&home))
+            .map_err(|error| StartError::new(format!("`{}` can't be made: {error}", home.display())))?;
+        let home = std::path::absolute(&home).unwrap_or(home);
+        let venv = venv.map_or_else(|| home.join("venv"), |venv| std::path::absolute(&venv).unwrap_or(venv));
+        let python = Python::ready(&venv, &home.join("python")).await?;
+
+        let taken = |error| StartError::new(format!("can't listen on `{listen}`: {error}"));
+        let listener = TcpListener::bind(listen).await.map_err(taken)?;
+        let gateway = listener.local_addr().map_err(taken)?.port();
+        let ports = Ports { gateway, moto: free_port().await?, ministack: free_port().await? };
+
+        let worker = Worker::start(&python, &region, &ports.gateway_url(), &home)?;
+        let emulators = Emulators::start(&python, ports, &account, &region, &home).await?;
+        let context = Context::new(account, region, ports, worker, CallLog::default());
+
+        let ssm = ssm::service(context.clone());
+        let config = config::service(context.clone());
+        let serving = tokio::spawn({
+            let gateway = Arc::new(Gateway::new(context.clone(), Arc::clone(&ssm), Arc::clone(&config)));
+            async move {
+                if let Err(error) = gateway.serve(listener).await {
+                    say(&format!("the gateway has ended: {error}"));
+                }
+            }
+        });
+        ssm.started().await;
+        config.started().await;
+        Ok(Self { context, emulators, serving })
     }
 
     /// The worker, the call log, events, the endpoint.
@@ -62,16 +112,55 @@ impl LocalAws {
         self.context.endpoint()
     }
 
-    /// Ends everything.
-    pub async fn stop(self) {
-        std::future::ready(()).await;
+    /// The variables that lead AWS clients here.
+    pub fn environment(&self) -> [(&'static str, String); 6] {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_DEFAULT_REGION", self.context.region().to_owned()),
+            ("AWS_REGION", self.context.region().to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+
+    /// Ends everything, and waits until it has ended.
+    pub async fn stop(mut self) {
+        self.serving.abort();
+        tokio::join!(self.emulators.gone(), self.context.worker().gone());
     }
 }
 
-/// Runs local AWS until Ctrl-C; prints the endpoint and the lines to export.
+impl Drop for LocalAws {
+    fn drop(&mut self) {
+        self.serving.abort();
+        self.emulators.close();
+        self.context.worker().close();
+    }
+}
+
+/// Runs local AWS until Ctrl-C; prints the endpoint as lines to export.
 ///
 /// # Errors
 /// When it does not start.
 pub async fn serve(options: Options) -> Result<(), StartError> {
-    LocalAws::start(options).await.map(|_| ())
+    let home = options.home.clone();
+    let local = LocalAws::start(options).await?;
+    let mut text = String::new();
+    for (name, value) in local.environment() {
+        text.push_str(&format!("export {name}={value}\n"));
+    }
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| StartError::new(format!("nobody reads the endpoint: {error}")))?;
+    say(&format!(
+        "local AWS is up on {}; logs are in `{}`, calls at {}/_plumb/calls; Ctrl-C ends it",
+        local.endpoint(),
+        home.display(),
+        local.endpoint()
+    ));
+    let interrupted = tokio::signal::ctrl_c().await;
+    local.stop().await;
+    interrupted.map_err(|error| StartError::new(format!("can't wait for Ctrl-C: {error}")))
 }

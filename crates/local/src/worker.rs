@@ -1,8 +1,11 @@
 //! Makes any AWS call by name, and runs `aws:executeScript` scripts, in Python processes.
 
-use serde_json::Value;
+use std::{path::Path, process::Stdio, time::Duration};
 
-use crate::service::Caller;
+use plumb_automation::ports as engine;
+use serde_json::{Map, Value, json};
+
+use crate::{lines::Lines, python::Python, service::Caller, start::StartError};
 
 /// One AWS call by name.
 #[derive(Debug, Clone)]
@@ -33,24 +36,133 @@ pub struct CallError {
     pub http_status: u16,
 }
 
-/// A running Python process that makes AWS calls.
+/// A [`CallError`] and AWS's own text, without boto3's words around it; nothing if AWS was not reached.
+struct Refused {
+    error: CallError,
+    said: Option<String>,
+}
+
+/// The running Python processes that make AWS calls and run scripts.
 #[derive(Debug, Clone)]
-pub struct Worker {}
+pub struct Worker {
+    calls: Lines,
+    scripts: Lines,
+    region: String,
+}
 
 impl Worker {
+    pub(crate) fn start(
+        python: &Python,
+        region: &str,
+        endpoint: &str,
+        home: &Path,
+    ) -> Result<Self, StartError> {
+        let run = |program: &str| {
+            let log = home.join(program.replace(".py", ".log"));
+            let mut command = python.program(program, region, endpoint);
+            std::fs::File::create(&log)
+                .and_then(|file| {
+                    Lines::start({
+                        command.stderr(Stdio::from(file));
+                        command
+                    })
+                })
+                .map_err(|error| StartError::new(format!("`{program}` can't be started: {error}")))
+        };
+        Ok(Self {
+            calls: run("boto3_worker.py")?,
+            scripts: run("script_runner.py")?,
+            region: region.to_owned(),
+        })
+    }
+
     /// Makes one call through the gateway; the response with timestamps as ISO 8601 text, blobs as text (base64 where
     /// they are not UTF-8) and without `ResponseMetadata`.
     ///
     /// # Errors
     /// When the call is refused or fails.
     pub async fn call(&self, call: Call) -> Result<Value, CallError> {
-        std::future::ready(Err(CallError {
-            code: "NotRunning".to_owned(),
-            message: format!("the worker does not run: {}", call.api),
-            operation: call.api,
-            http_status: 0,
-        }))
-        .await
+        let mut response = self.call_raw(call).await.map_err(|refused| refused.error)?;
+        if let Value::Object(members) = &mut response {
+            members.remove("ResponseMetadata");
+        }
+        Ok(response)
+    }
+
+    async fn call_raw(&self, call: Call) -> Result<Value, Refused> {
+        let operation = call.api.clone();
+        let question = members(json!({
+            "service": call.service,
+            "api": call.api,
+            "params": call.params,
+            "region": call.region.as_deref().unwrap_or(&self.region),
+            "caller": header(&call.caller),
+        }));
+        let Some(mut answer) = self.calls.ask(question).await else {
+            let error = CallError {
+                code: "EndpointConnectionError".to_owned(),
+                message: "local AWS has ended".to_owned(),
+                operation,
+                http_status: 0,
+            };
+            return Err(Refused { error, said: None });
+        };
+        if let Some(response) = answer.remove("ok") {
+            return Ok(response);
+        }
+        let error = answer.remove("error").unwrap_or_default();
+        let text = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
+        let status = error.get("http_status").and_then(Value::as_u64).unwrap_or_default();
+        let error = CallError {
+            code: text("code").unwrap_or_default(),
+            message: text("message").unwrap_or_default(),
+            operation: text("operation").unwrap_or(operation),
+            http_status: u16::try_from(status).unwrap_or_default(),
+        };
+        Err(Refused { error, said: text("said") })
+    }
+
+    /// The REST routes of the services that sign with a name, as `routes.py` describes them.
+    pub(crate) async fn routes(&self, signing_name: &str) -> Option<Value> {
+        self.calls.ask(members(json!({"routes": signing_name}))).await?.remove("ok")
+    }
+
+    /// Runs a script in a process of its own; what the handler returned.
+    ///
+    /// # Errors
+    /// When it raises, runs out of time or can't be run.
+    pub async fn script(&self, script: Script) -> Result<Value, ScriptError> {
+        let question = members(json!({
+            "script": script.source,
+            "handler": script.handler,
+            "payload": script.payload,
+            "context": script.context,
+            "region": script.region.as_deref().unwrap_or(&self.region),
+            "caller": header(&script.caller),
+            "timeout": script.timeout.as_secs_f64(),
+        }));
+        let Some(mut answer) = self.scripts.ask(question).await else {
+            return Err(ScriptError::NotRun("local AWS has ended".to_owned()));
+        };
+        if answer.contains_key("timed_out") {
+            return Err(ScriptError::TimedOut(script.timeout));
+        }
+        if let Some(Value::String(traceback)) = answer.remove("raised") {
+            return Err(ScriptError::Raised(traceback));
+        }
+        if let Some(why) = answer.get("not_run").and_then(Value::as_str) {
+            return Err(ScriptError::NotRun(why.to_owned()));
+        }
+        Ok(answer.remove("ok").unwrap_or_default())
+    }
+
+    pub(crate) fn close(&self) {
+        self.calls.close();
+        self.scripts.close();
+    }
+
+    pub(crate) async fn gone(&self) {
+        tokio::join!(self.calls.gone(), self.scripts.gone());
     }
 }
 
@@ -59,14 +171,16 @@ impl Worker {
 pub struct Script {
     /// The Python source.
     pub source: String,
-    /// The function to call, with the payload and a context.
+    /// The function to call, with the payload and the context.
     pub handler: String,
     /// Its first argument.
     pub payload: Value,
+    /// Its second argument.
+    pub context: Value,
     /// The Region of the calls it makes.
     pub region: Option<String>,
     /// Ends it, with everything it started.
-    pub timeout: std::time::Duration,
+    pub timeout: Duration,
     /// Whom the call log is to name.
     pub caller: Caller,
 }
@@ -79,18 +193,110 @@ pub enum ScriptError {
     Raised(String),
     /// It ran out of time.
     #[error("the script ran longer than {0:?}")]
-    TimedOut(std::time::Duration),
+    TimedOut(Duration),
     /// It could not be run.
     #[error("the script could not be run: {0}")]
     NotRun(String),
 }
 
-impl Worker {
-    /// Runs a script in a process of its own; what the handler returned.
-    ///
-    /// # Errors
-    /// When it raises, runs out of time or can't be run.
-    pub async fn script(&self, script: Script) -> Result<Value, ScriptError> {
-        std::future::ready(Err(ScriptError::NotRun(script.handler))).await
+impl engine::AwsApi for Worker {
+    fn call(&self, call: engine::ApiCall) -> engine::Answer<'_, Result<Value, engine::ApiError>> {
+        Box::pin(async move {
+            let caller = step_of(call.origin);
+            let call = Call {
+                service: call.service,
+                api: call.api,
+                params: Value::Object(call.parameters),
+                region: Some(call.region),
+                caller,
+            };
+            self.call_raw(call).await.map_err(|Refused { error, said }| match said {
+                Some(message) => {
+                    engine::ApiError::Service { code: error.code, message, operation: error.operation }
+                }
+                None => engine::ApiError::Client(error.message),
+            })
+        })
+    }
+}
+
+impl engine::Scripts for Worker {
+    fn run(&self, job: engine::ScriptJob) -> engine::Answer<'_, Result<Value, engine::ScriptError>> {
+        Box::pin(async move {
+            let engine::ScriptSource::Inline(source) = job.source else {
+                return Err(engine::ScriptError::NotRun("attachments are not kept by local AWS".to_owned()));
+            };
+            if !job.runtime.starts_with("python3") {
+                let why = format!("the runtime `{}` is not there; local AWS runs Python only", job.runtime);
+                return Err(engine::ScriptError::NotRun(why));
+            }
+            let script = Script {
+                source,
+                handler: job.handler,
+                payload: Value::Object(job.payload),
+                context: Value::Object(job.context),
+                region: Some(job.region),
+                timeout: job.timeout,
+                caller: step_of(job.origin),
+            };
+            self.script(script).await.map_err(|error| match error {
+                ScriptError::Raised(traceback) => engine::ScriptError::Raised(traceback),
+                ScriptError::TimedOut(_) => engine::ScriptError::TimedOut,
+                ScriptError::NotRun(why) => engine::ScriptError::NotRun(why),
+            })
+        })
+    }
+}
+
+fn step_of(origin: engine::Origin) -> Caller {
+    Caller::Execution { id: origin.execution_id, step: origin.step }
+}
+
+/// What the gateway reads back with [`Caller::from_header`].
+fn header(caller: &Caller) -> String {
+    match caller {
+        Caller::Function { name } => format!("function/{name}"),
+        Caller::Execution { id, step } => format!("execution/{id}/{step}"),
+        Caller::Local => "local".to_owned(),
+        Caller::Outside => String::new(),
+    }
+}
+
+impl Caller {
+    /// Reads `function/NAME`, `execution/ID/STEP` or `local`.
+    pub(crate) fn from_header(text: &str) -> Self {
+        match text.split_once('/') {
+            Some(("function", name)) => Self::Function { name: name.to_owned() },
+            Some(("execution", rest)) => {
+                let (id, step) = rest.split_once('/').unwrap_or((rest, ""));
+                Self::Execution { id: id.to_owned(), step: step.to_owned() }
+            }
+            None if text == "local" => Self::Local,
+            _ => Self::Outside,
+        }
+    }
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_survives_its_header() {
+        for caller in [
+            Caller::Function { name: "plumb-remediate".into() },
+            Caller::Execution { id: "333ba70b-2333-48db-b17e-a5e69c6f4d1c".into(), step: "Inspect".into() },
+            Caller::Local,
+            Caller::Outside,
+        ] {
+            assert_eq!(Caller::from_header(&header(&caller)), caller);
+        }
     }
 }

@@ -1,0 +1,107 @@
+"""Runs ministack on loopback, taught what Plumb's stack needs beyond it: ministack_launcher.py PORT.
+
+The environment says the rest: `AWS_ENDPOINT_URL` and `GATEWAY_PORT` are the gateway's, so that Lambda functions call
+back through it and queue URLs name it.
+
+What is taught:
+- CloudFormation types that ministack rejects (`stack_types.py`), made through the gateway's own APIs.
+- Stacks tell the gateway which buckets, tables, log groups, roles and keys they make, so that it routes to them.
+- Functions sign with a session token that names them, so that the call log can.
+- `POST /_plumb/event` hands an event to EventBridge in AWS's own name, which `PutEvents` refuses.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import uuid
+from datetime import datetime
+
+import stack_types
+import watch
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack import app as ministack
+from ministack.core import lambda_runtime
+from ministack.core.responses import set_request_account_id, set_request_region
+from ministack.services import eventbridge, lambda_svc
+
+
+def main():
+    watch.end_with_parent()
+    stack_types.register()
+    name_functions()
+    config = Config()
+    config.bind = [f"127.0.0.1:{int(sys.argv[1])}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
+    asyncio.run(serve(with_events, config))
+
+
+async def with_events(scope, receive, send):
+    """The ASGI application: ministack's, and one path more."""
+    if scope["type"] == "http" and scope["path"] == "/_plumb/event":
+        status, text = take_event(await whole_body(receive))
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": text.encode()})
+    else:
+        await ministack.app(scope, receive, send)
+
+
+async def whole_body(receive):
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
+def take_event(body):
+    """Dispatches an event of the shape that targets receive."""
+    try:
+        event = json.loads(body)
+        record = {
+            "EventId": event.get("id") or str(uuid.uuid4()),
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event.get("detail", {})),
+            "EventBusName": "default",
+            "Time": epoch(event.get("time")),
+            "Resources": event.get("resources", []),
+            "Account": event["account"],
+            "Region": event["region"],
+        }
+        set_request_account_id(record["Account"])
+        set_request_region(record["Region"])
+        view = eventbridge._pattern_event_view(record)
+        eventbridge._events_log_list().append(record)
+        eventbridge._dispatch_event(record, view)
+        eventbridge._archive_event(record, view)
+        return 200, record["EventId"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return 400, f"{type(error).__name__}: {error}"
+
+
+def epoch(time):
+    if not time:
+        return int(eventbridge._now_ts())
+    return int(datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp())
+
+
+def name_functions():
+    original = lambda_runtime.execution_credentials
+
+    def named(config):
+        return {**original(config), "AWS_SESSION_TOKEN": f"plumb-function/{config.get('FunctionName', '')}"}
+
+    lambda_runtime.execution_credentials = named
+    lambda_svc.execution_credentials = named
+
+
+if __name__ == "__main__":
+    # Emulated functions must not find the way to a real account.
+    os.environ.pop("AWS_PROFILE", None)
+    main()
