@@ -1,2 +1,33 @@
-//! Placeholder.
-fn main() {}
+//! `plumb`: look at the controls, replay events, run local AWS and runbooks.
+
+mod arguments;
+mod controls;
+mod failure;
+mod output;
+mod replay;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use jiff::Timestamp;
+
+use crate::arguments::{Arguments, Command, ControlsCommand};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = output::to_stdout(|out| match &arguments.command {
+        Command::Controls { command: ControlsCommand::List } => controls::list(out, arguments.json),
+        Command::Controls { command: ControlsCommand::Show { id } } => {
+            controls::show(out, id, arguments.json)
+        }
+        Command::Replay(replay) => replay::run(out, replay, Timestamp::now(), arguments.json),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("plumb: {failure}");
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Decides about readings as `remediate` would, with an empty ledger.
+
+use jiff::Timestamp;
+use plumb_catalogue::Heard;
+use plumb_events::{Content, Reading};
+use plumb_model::{AccountId, Decision, Deployment, Finding, Outcome, Policy, Region, Signal};
+use serde::Serialize;
+
+use crate::{arguments::Replay, failure::Failure};
+
+/// What Plumb would do about one event.
+#[derive(Debug, Serialize)]
+pub(super) struct Event {
+    pub(super) file: String,
+    pub(super) kind: String,
+    pub(super) findings: Vec<Decision>,
+    /// `ignore` or `reject` where there is no finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outcome: Option<Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    /// What else the event said, that no control listens to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) unheard: Vec<String>,
+}
+
+impl Event {
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = Outcome> {
+        self.findings.iter().map(|finding| finding.outcome).chain(self.outcome)
+    }
+}
+
+/// Everything a decision depends on but the finding.
+pub(super) struct Judge {
+    policy: Policy,
+    prefix: String,
+    account: Option<AccountId>,
+    region: Option<Region>,
+    now: Timestamp,
+}
+
+impl Judge {
+    pub(super) fn new(arguments: &Replay, now: Timestamp) -> Result<Self, Failure> {
+        let policy = arguments.policy.as_deref().map_or_else(|| Ok(Policy::default()), read_policy)?;
+        let usage = |argument: &str| {
+            let argument = argument.to_owned();
+            move |error| Failure::Usage(format!("{argument}: {error}"))
+        };
+        let account =
+            arguments.account.clone().map(AccountId::parse).transpose().map_err(usage("--account"))?;
+        let region = arguments.region.clone().map(Region::parse).transpose().map_err(usage("--region"))?;
+        Ok(Self { policy, prefix: arguments.prefix.clone(), account, region, now })
+    }
+
+    pub(super) fn event(&self, file: &str, reading: Reading) -> Event {
+        let mut event = Event {
+            file: file.to_owned(),
+            kind: reading.kind.to_string(),
+            findings: Vec::new(),
+            outcome: None,
+            reason: None,
+            unheard: Vec::new(),
+        };
+        let (outcome, reason) = match reading.content {
+            Content::Signals(signals) => {
+                self.decide(&signals, &mut event);
+                if !event.findings.is_empty() {
+                    return event;
+                }
+                (Outcome::Ignore, std::mem::take(&mut event.unheard).join("; "))
+            }
+            Content::Automation(status) => {
+                let what =
+                    status.step.map_or_else(|| "it".to_owned(), |step| format!("its step `{}`", step.name));
+                let execution = format!("SSM execution {}: {what} is {}", status.execution_id, status.status);
+                (Outcome::Ignore, format!("for `track`, if the execution is Plumb's: {execution}"))
+            }
+            Content::Rollback(request) => {
+                let what = format!(
+                    "{} asks to undo `{}` on {}",
+                    request.requested_by, request.control, request.resource
+                );
+                (Outcome::Ignore, format!("{what}: that depends on the ledger, which replay doesn't read"))
+            }
+            Content::Ignored(reason) => (Outcome::Ignore, reason),
+            Content::Rejected(reason) => (Outcome::Reject, reason),
+        };
+        (event.outcome, event.reason) = (Some(outcome), Some(reason));
+        event
+    }
+
+    fn decide(&self, signals: &[Signal], event: &mut Event) {
+        for signal in signals {
+            match plumb_catalogue::listen(plumb_catalogue::controls(), signal) {
+                Heard::Findings(findings) => {
+                    event.findings.extend(findings.iter().filter_map(|finding| self.decision(finding)));
+                }
+                Heard::Nobody(why) if event.unheard.contains(&why) => {}
+                Heard::Nobody(why) => event.unheard.push(why),
+            }
+        }
+    }
+
+    fn decision(&self, finding: &Finding) -> Option<Decision> {
+        let control = plumb_catalogue::control(finding.control.as_str())?;
+        let (account, region) = (&finding.resource.account, &finding.resource.region);
+        let region = self.region.as_ref().unwrap_or(region).clone();
+        let deployment = Deployment {
+            partition: partition(&region).to_owned(),
+            account: self.account.as_ref().unwrap_or(account).clone(),
+            region,
+            prefix: self.prefix.clone(),
+        };
+        Some(plumb_planner::plan(control, &self.policy, &deployment, finding, None, self.now))
+    }
+}
+
+fn read_policy(path: &std::path::Path) -> Result<Policy, Failure> {
+    let wrong = |why: String| Failure::Usage(format!("the policy `{}`: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let policy: Policy = serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    policy.check(|id| plumb_catalogue::control(id).is_some()).map_err(|error| wrong(error.to_string()))?;
+    Ok(policy)
+}
+
+fn partition(region: &Region) -> &'static str {
+    match region.as_str() {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        region if region.starts_with("us-iso-") => "aws-iso",
+        region if region.starts_with("us-isob-") => "aws-iso-b",
+        region if region.starts_with("eusc-") => "aws-eusc",
+        _ => "aws",
+    }
+}
