@@ -10,7 +10,6 @@ mod evaluator;
 mod managed;
 mod notifications;
 mod operations;
-mod pages;
 mod reader;
 mod recorder;
 mod rule;

@@ -8,12 +8,15 @@ use serde_json::{Map, Value, json};
 use super::{
     evaluation::{Compliance, Evaluation, Judgement, Resource},
     evaluator::{Evaluator, Wish},
-    pages::page,
     recorder,
     rule::{Rule, RuleSource},
     store::{Rules, named, no_such_rule},
 };
-use crate::service::{AwsError, Request};
+use crate::{
+    members::{text, texts},
+    pages,
+    service::{AwsError, Request},
+};
 
 type Operation = fn(&Evaluator, &Request) -> Result<Value, AwsError>;
 
@@ -70,11 +73,11 @@ fn delete_rule(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsErr
 
 fn describe_rules(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
     let items = of_rules(evaluator, request, |rule| Some(rule.wire()))?;
-    page("ConfigRules", items, 25, text(request, "NextToken"))
+    page("ConfigRules", items, 25, text(&request.body, "NextToken"))
 }
 
 fn start_evaluation(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
-    let names: Vec<String> = texts(request, "ConfigRuleNames").map(str::to_owned).collect();
+    let names: Vec<String> = texts(&request.body, "ConfigRuleNames").map(str::to_owned).collect();
     if names.is_empty() {
         return Err(invalid("name 1 to 25 rules in `ConfigRuleNames`"));
     }
@@ -90,7 +93,7 @@ fn start_evaluation(evaluator: &Evaluator, request: &Request) -> Result<Value, A
 
 fn describe_status(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
     let items = of_rules(evaluator, request, |rule| Some(rule.status_wire()))?;
-    page("ConfigRulesEvaluationStatus", items, limit(request, 50, 50)?, text(request, "NextToken"))
+    page("ConfigRulesEvaluationStatus", items, limit(request, 50, 50)?, text(&request.body, "NextToken"))
 }
 
 fn details_by_rule(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
@@ -105,7 +108,7 @@ fn details_by_rule(evaluator: &Evaluator, request: &Request) -> Result<Value, Aw
             .map(|(resource, evaluation)| (key(resource), evaluation.wire(name, resource)))
             .collect())
     })?;
-    page("EvaluationResults", items, limit(request, 10, 100)?, text(request, "NextToken"))
+    page("EvaluationResults", items, limit(request, 10, 100)?, text(&request.body, "NextToken"))
 }
 
 fn details_by_resource(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
@@ -124,7 +127,7 @@ fn details_by_resource(evaluator: &Evaluator, request: &Request) -> Result<Value
             })
             .collect()
     });
-    page("EvaluationResults", items, 100, text(request, "NextToken"))
+    page("EvaluationResults", items, 100, text(&request.body, "NextToken"))
 }
 
 fn compliance_by_rule(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
@@ -133,11 +136,11 @@ fn compliance_by_rule(evaluator: &Evaluator, request: &Request) -> Result<Value,
         let (overall, compliance) = summary(rule.evaluations.values(), 25);
         wanted(overall).then(|| json!({"ConfigRuleName": rule.name, "Compliance": compliance}))
     })?;
-    page("ComplianceByConfigRules", items, 25, text(request, "NextToken"))
+    page("ComplianceByConfigRules", items, 25, text(&request.body, "NextToken"))
 }
 
 fn compliance_by_resource(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
-    let (kind, id) = (text(request, "ResourceType"), text(request, "ResourceId"));
+    let (kind, id) = (text(&request.body, "ResourceType"), text(&request.body, "ResourceId"));
     if id.is_some() && kind.is_none() {
         return Err(invalid("`ResourceId` needs `ResourceType` beside it"));
     }
@@ -157,7 +160,7 @@ fn compliance_by_resource(evaluator: &Evaluator, request: &Request) -> Result<Va
             })
             .collect()
     });
-    page("ComplianceByResources", items, limit(request, 10, 100)?, text(request, "NextToken"))
+    page("ComplianceByResources", items, limit(request, 10, 100)?, text(&request.body, "NextToken"))
 }
 
 fn put_evaluations(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
@@ -253,7 +256,7 @@ fn of_rules(
     request: &Request,
     what: impl Fn(&Rule) -> Option<Value>,
 ) -> Result<Vec<(String, Value)>, AwsError> {
-    let names: Vec<&str> = texts(request, "ConfigRuleNames").collect();
+    let names: Vec<&str> = texts(&request.body, "ConfigRuleNames").collect();
     evaluator.store.with(&request.region, |rules| {
         let asked: Vec<&Rule> = if names.is_empty() {
             rules.values().collect()
@@ -266,12 +269,22 @@ fn of_rules(
 
 /// The filter `ComplianceTypes`.
 fn wanted(request: &Request) -> Result<impl Fn(Compliance) -> bool + use<>, AwsError> {
-    let types: Vec<Compliance> = texts(request, "ComplianceTypes")
+    let types: Vec<Compliance> = texts(&request.body, "ComplianceTypes")
         .map(|name| {
             Compliance::parse(name).ok_or_else(|| invalid(format!("`{name}` is not a compliance type")))
         })
         .collect::<Result<_, _>>()?;
     Ok(move |compliance| types.is_empty() || types.contains(&compliance))
+}
+
+fn page(
+    name: &str,
+    items: Vec<(String, Value)>,
+    limit: usize,
+    token: Option<&str>,
+) -> Result<Value, AwsError> {
+    pages::page(name, items, limit, token)
+        .map_err(|error| AwsError::client("InvalidNextTokenException", error.to_string()))
 }
 
 fn limit(request: &Request, usual: usize, most: usize) -> Result<usize, AwsError> {
@@ -289,15 +302,7 @@ fn key(resource: &Resource) -> String {
 }
 
 fn required<'a>(request: &'a Request, name: &str) -> Result<&'a str, AwsError> {
-    text(request, name).ok_or_else(|| invalid(format!("`{name}` is missing")))
-}
-
-fn text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request.body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-fn texts<'a>(request: &'a Request, name: &str) -> impl Iterator<Item = &'a str> {
-    request.body.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    text(&request.body, name).ok_or_else(|| invalid(format!("`{name}` is missing")))
 }
 
 fn invalid(message: impl Into<String>) -> AwsError {

@@ -47,7 +47,7 @@ impl Source for Context {
 pub(super) struct ReadError {
     service: String,
     operation: String,
-    pub(super) source: CallError,
+    pub(super) source: Box<CallError>,
 }
 
 impl ReadError {
@@ -97,6 +97,10 @@ impl<'s> Reader<'s> {
         self.account
     }
 
+    pub(super) fn region(&self) -> &str {
+        self.region
+    }
+
     /// One call; the answer is the same for the rest of the pass.
     pub(super) async fn call(
         &self,
@@ -108,9 +112,12 @@ impl<'s> Reader<'s> {
         if let Some(known) = self.known(&key) {
             return known;
         }
-        let answer = self.source.call(self.region, service, operation, parameters).await.map_err(|source| {
-            ReadError { service: service.to_owned(), operation: operation.to_owned(), source }
-        });
+        let answer =
+            self.source.call(self.region, service, operation, parameters).await.map_err(|source| ReadError {
+                service: service.to_owned(),
+                operation: operation.to_owned(),
+                source: Box::new(source),
+            });
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer.clone());
         answer
     }

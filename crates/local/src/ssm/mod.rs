@@ -1,4 +1,18 @@
-//! To be written by its owner.
+//! Systems Manager, as far as runbooks need it: Automation documents and their executions. Parameters and everything
+//! else of the service are an emulator's.
+//!
+//! Executions are real: the engine runs their steps against the emulated services. A `ClientToken` that is used again
+//! with the same request gives the same execution again, and `IdempotentParameterMismatch` with another request; AWS
+//! documents only the latter. Not answered, and refused with a word about it: rate control (`Targets`, `TargetMaps`,
+//! `TargetLocations`) and `Mode: Interactive`.
+
+mod documents;
+mod execution_operations;
+mod executions;
+mod library;
+mod notifications;
+mod run;
+mod stored;
 
 use std::sync::Arc;
 
@@ -8,20 +22,66 @@ use crate::service::{Answer, AwsError, Context, Request, Service};
 
 /// The service, made before anything is started.
 pub fn service(context: Context) -> Arc<dyn Service> {
-    Arc::new(Unwritten(context))
+    let library = library::Library::default();
+    Arc::new(Ssm { runner: run::Runner::new(context, library.clone()), library })
 }
 
-struct Unwritten(Context);
+struct Ssm {
+    library: library::Library,
+    runner: run::Runner,
+}
 
-impl Service for Unwritten {
-    fn answers(&self, _operation: &str) -> bool {
-        false
+impl Service for Ssm {
+    fn answers(&self, operation: &str) -> bool {
+        documents::find(operation).is_some() || execution_operations::find(operation).is_some()
     }
 
     fn handle<'a>(&'a self, request: &'a Request) -> Answer<'a, Result<Value, AwsError>> {
-        let account = self.0.account();
         Box::pin(async move {
-            Err(AwsError::client("UnknownOperation", format!("`{}` in {account}", request.operation)))
+            if let Some(operation) = documents::find(&request.operation) {
+                return operation(&self.library, request);
+            }
+            let operation = execution_operations::find(&request.operation).ok_or_else(|| {
+                AwsError::client(
+                    "UnknownOperationException",
+                    format!("`{}` is not answered here", request.operation),
+                )
+            })?;
+            operation(&self.runner, request)
         })
+    }
+}
+
+fn page(
+    name: &str,
+    items: Vec<(String, Value)>,
+    request: &Request,
+    usual: usize,
+    most: usize,
+) -> Result<Value, AwsError> {
+    let limit = match request.body.get("MaxResults").and_then(Value::as_u64) {
+        None => usual,
+        Some(asked) => {
+            usize::try_from(asked).ok().filter(|asked| (1..=most).contains(asked)).ok_or_else(|| {
+                AwsError::client("ValidationException", format!("`MaxResults` must be between 1 and {most}"))
+            })?
+        }
+    };
+    let token = crate::members::text(&request.body, "NextToken");
+    crate::pages::page(name, items, limit, token)
+        .map_err(|error| AwsError::client("InvalidNextToken", error.to_string()))
+}
+
+fn required<'a>(request: &'a Request, name: &str) -> Result<&'a str, AwsError> {
+    crate::members::text(&request.body, name)
+        .ok_or_else(|| AwsError::client("ValidationException", format!("`{name}` is missing")))
+}
+
+/// The partition of a Region.
+fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
     }
 }

@@ -11,6 +11,7 @@ mod rds_instance_public_access_check;
 mod restricted_incoming_traffic;
 mod s3_bucket_level_public_access_prohibited;
 mod s3_bucket_ssl_requests_only;
+mod s3_buckets;
 mod security_groups;
 mod vpc_flow_logs_enabled;
 

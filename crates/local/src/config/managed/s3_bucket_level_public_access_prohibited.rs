@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Compliance, Judgement, ManagedRule, OrAbsent as _, Parameters, ReadError, Reader, compliant_if, csv,
+    s3_buckets::buckets_here,
 };
 
 pub(super) const RULE: ManagedRule = ManagedRule {
@@ -16,18 +17,17 @@ pub(super) const RULE: ManagedRule = ManagedRule {
 
 async fn buckets(reader: &Reader<'_>, parameters: &Parameters) -> Result<Vec<Judgement>, ReadError> {
     let mut judgements = Vec::new();
-    for bucket in reader.list("s3", "ListBuckets", json!({}), "Buckets").await? {
-        let Some(name) = bucket.get("Name").and_then(Value::as_str) else { continue };
+    for name in buckets_here(reader).await? {
         let compliance = if csv(parameters, "excludedPublicBuckets").any(|excluded| excluded == name) {
             Compliance::Compliant
         } else {
-            let block = reader.call("s3", "GetPublicAccessBlock", json!({"Bucket": name})).await;
+            let block = reader.call("s3", "GetPublicAccessBlock", json!({"Bucket": &name})).await;
             match block {
                 Err(error) if error.is("NoSuchBucket") => continue,
                 block => blocked(block.or_absent(&["NoSuchPublicAccessBlockConfiguration"])?.as_ref()),
             }
         };
-        judgements.push(Judgement::of("AWS::S3::Bucket", name, compliance));
+        judgements.push(Judgement::of("AWS::S3::Bucket", &name, compliance));
     }
     Ok(judgements)
 }

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Compliance, Judgement, ManagedRule, OrAbsent as _, Parameters, ReadError, Reader, compliant_if};
+use super::{
+    Compliance, Judgement, ManagedRule, OrAbsent as _, Parameters, ReadError, Reader, compliant_if,
+    s3_buckets::buckets_here,
+};
 
 pub(super) const RULE: ManagedRule = ManagedRule {
     identifier: "S3_BUCKET_SSL_REQUESTS_ONLY",
@@ -14,15 +17,14 @@ pub(super) const RULE: ManagedRule = ManagedRule {
 
 async fn buckets(reader: &Reader<'_>, _: &Parameters) -> Result<Vec<Judgement>, ReadError> {
     let mut judgements = Vec::new();
-    for bucket in reader.list("s3", "ListBuckets", json!({}), "Buckets").await? {
-        let Some(name) = bucket.get("Name").and_then(Value::as_str) else { continue };
-        let policy = match reader.call("s3", "GetBucketPolicy", json!({"Bucket": name})).await {
+    for name in buckets_here(reader).await? {
+        let policy = match reader.call("s3", "GetBucketPolicy", json!({"Bucket": &name})).await {
             Err(error) if error.is("NoSuchBucket") => continue,
             policy => policy.or_absent(&["NoSuchBucketPolicy"])?,
         };
         let text = policy.as_ref().and_then(|policy| policy.get("Policy")?.as_str());
         let document = text.and_then(|text| serde_json::from_str(text).ok());
-        judgements.push(Judgement::of("AWS::S3::Bucket", name, tls_only(name, document.as_ref())));
+        judgements.push(Judgement::of("AWS::S3::Bucket", &name, tls_only(&name, document.as_ref())));
     }
     Ok(judgements)
 }
