@@ -24,9 +24,6 @@ pub const MAX_SELECTOR_BYTES: usize = 1024;
 /// Selectors that nest brackets deeper are refused.
 pub const MAX_SELECTOR_DEPTH: usize = 6;
 
-/// Selectors that select from more than this many scans, wildcards, slices or filters are refused: their answers multiply.
-pub const MAX_SELECTOR_FANS: usize = 3;
-
 /// How long `aws:waitForAwsResourceProperty` rests between looks. AWS doesn't say.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -76,3 +73,15 @@ pub fn missing(kind: ValueType) -> Value {
 /// Whether an `allowedPattern` must match the whole text. It need only be found: nearly all real patterns are anchored,
 /// and those that aren't were written for a service that took their values.
 pub const PATTERN_IS_WHOLE: bool = false;
+
+/// Inputs that grow larger through their references fail the step.
+pub const MAX_SUBSTITUTED_BYTES: usize = 16 << 20;
+
+/// The most values a selector may find.
+pub const MAX_SELECTED: usize = 10_000;
+
+/// The most scans (`..`) a selector may have: their answers multiply.
+pub const MAX_SELECTOR_SCANS: usize = 2;
+
+/// The most filters (`?`) a selector may have.
+pub const MAX_SELECTOR_FILTERS: usize = 3;

@@ -27,16 +27,23 @@
 //! # Ok(()) }
 //! ```
 
+mod actions;
 pub mod choices;
+pub mod condition;
 pub mod document;
 mod engine;
 pub mod execution;
+mod failure;
 pub mod iam;
 mod names;
+mod outputs;
 pub mod parameters;
 pub mod pattern;
 pub mod ports;
+mod scope;
+pub mod selector;
 mod signals;
+pub mod template;
 pub mod wire;
 
 pub use document::{Document, DocumentError};
