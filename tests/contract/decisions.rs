@@ -4,6 +4,7 @@
 use std::{fs, path::PathBuf};
 
 use jiff::Timestamp;
+use plumb_catalogue::Heard;
 use plumb_events::Content;
 use plumb_model::{Outcome, Policy};
 use plumb_tests::deployment;
@@ -83,11 +84,26 @@ fn every_case_has_the_outcome_it_expects() {
         for reading in plumb_events::read(case.event.to_string().as_bytes()) {
             match reading.content {
                 Content::Signals(signals) => {
-                    for finding in signals.iter().flat_map(plumb_catalogue::findings) {
-                        let control = plumb_catalogue::control(finding.control.as_str()).unwrap();
-                        let plan =
-                            plumb_planner::plan(control, &case.policy, &deployment(), &finding, None, now);
-                        decisions.push(plan);
+                    for signal in &signals {
+                        let findings = match plumb_catalogue::listen(plumb_catalogue::controls(), signal) {
+                            Heard::Findings(findings) => findings,
+                            Heard::Nobody(why) => {
+                                elsewhere.push((Outcome::Ignore, why));
+                                continue;
+                            }
+                        };
+                        for finding in findings {
+                            let control = plumb_catalogue::control(finding.control.as_str()).unwrap();
+                            let plan = plumb_planner::plan(
+                                control,
+                                &case.policy,
+                                &deployment(),
+                                &finding,
+                                None,
+                                now,
+                            );
+                            decisions.push(plan);
+                        }
                     }
                 }
                 Content::Ignored(reason) => elsewhere.push((Outcome::Ignore, reason)),
