@@ -1,6 +1,8 @@
 //! Plumb's developer commands: `cargo xtask --help`.
 
 mod codegen;
+mod lint;
+mod tools;
 
 use std::{
     error::Error,
@@ -10,6 +12,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use tools::{Deploy, Tools};
 
 /// Plumb's developer commands.
 #[derive(Parser)]
@@ -29,6 +32,25 @@ enum Command {
         /// Write nothing; fail when a file is not what the controls say.
         #[arg(long)]
         check: bool,
+    },
+    /// Run AWS's linters over the templates: cfn-lint, `sam validate --lint`.
+    Lint,
+    /// Build the functions with the SAM CLI, into `.aws-sam/build`.
+    Build,
+    /// Deploy what was built to local AWS.
+    Deploy {
+        /// Local AWS's endpoint, such as `http://127.0.0.1:4566`.
+        #[arg(long, value_name = "URL")]
+        endpoint: String,
+        /// The stack's name.
+        #[arg(long, default_value = "plumb")]
+        stack: String,
+        /// The Region.
+        #[arg(long, default_value = "us-east-1")]
+        region: String,
+        /// A parameter of the template.
+        #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = name_and_value)]
+        parameters: Vec<(String, String)>,
     },
 }
 
@@ -50,7 +72,27 @@ fn main() -> ExitCode {
 fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
     match command {
         Command::Codegen { check } => codegen::run(root, *check),
+        Command::Lint => lint::lint(root),
+        Command::Build => {
+            Tools::ensure(root)?.sam_build()?;
+            Ok("built into .aws-sam/build".to_owned())
+        }
+        Command::Deploy { endpoint, stack, region, parameters } => {
+            let parameters: Vec<_> =
+                parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            Ok(Tools::ensure(root)?.sam_deploy(&Deploy {
+                endpoint,
+                region,
+                stack,
+                parameters: &parameters,
+            })?)
+        }
     }
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The checkout that this was built from.

@@ -79,7 +79,8 @@ fn detected_by(control: &Definition) -> String {
 fn rollback(control: &Definition) -> String {
     let note = cell(&control.reversibility_note);
     match control.reversibility {
-        Reversibility::Full => "restores exactly the state before".to_owned(),
+        Reversibility::Full if note.is_empty() => "restores exactly the state before".to_owned(),
+        Reversibility::Full => format!("restores exactly the state before. {note}"),
         Reversibility::Partial => format!("restores some of the state before: {note}"),
         Reversibility::None => format!("not possible: {note}"),
     }

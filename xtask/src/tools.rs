@@ -1,0 +1,189 @@
+//! The developer tools from PyPI: the SAM CLI, cargo-lambda with zig, cfn-lint.
+
+use std::{
+    env, fmt, fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A tool that could not be run, or that said no.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    /// No usable Python.
+    #[error("no Python 3.10 or newer with `venv` on the PATH; on Debian and Ubuntu install `python3-venv`")]
+    Python,
+    /// A program could not be started.
+    #[error("`{program}` can't be started: {source}")]
+    Start {
+        program: String,
+        #[source]
+        source: io::Error,
+    },
+    /// A file could not be read or written.
+    #[error("`{}`: {source}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// It ran, and failed.
+    #[error("`{what}` failed:\n{output}")]
+    Failed { what: String, output: String },
+}
+
+/// The tools, installed.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    root: PathBuf,
+    bin: PathBuf,
+}
+
+/// Where and how to deploy: to local AWS, never to an account.
+#[derive(Debug)]
+pub(crate) struct Deploy<'a> {
+    /// Local AWS's one endpoint, such as `http://127.0.0.1:4566`.
+    pub(crate) endpoint: &'a str,
+    /// The Region.
+    pub(crate) region: &'a str,
+    /// The stack's name.
+    pub(crate) stack: &'a str,
+    /// The template's parameters.
+    pub(crate) parameters: &'a [(&'a str, &'a str)],
+}
+
+impl Tools {
+    /// Makes the virtual environment below `.plumb/`, unless it is there and made from the same requirements.
+    pub(crate) fn ensure(root: &Path) -> Result<Self, ToolError> {
+        let requirements = root.join("tools/requirements.txt");
+        let wanted = fs::read_to_string(&requirements).map_err(|source| file(&requirements, source))?;
+        let home = root.join(".plumb/tools");
+        let stamp = home.join("requirements.txt");
+        let tools = Self { root: root.to_path_buf(), bin: home.join("bin") };
+        if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
+            return Ok(tools);
+        }
+        eprintln!("making the tools' environment `.plumb/tools` (once; takes a minute)");
+        let mut create = Command::new(python()?);
+        run(create.args(["-m", "venv", "--clear"]).arg(&home), "make a virtual environment")?;
+        let mut install = Command::new(tools.bin.join("python"));
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+        run(install.arg(&requirements), "pip install")?;
+        fs::write(&stamp, wanted).map_err(|source| file(&stamp, source))?;
+        Ok(tools)
+    }
+
+    /// A tool, to be run in the checkout, that reaches no account, sends no telemetry and finds the other tools.
+    pub(crate) fn command(&self, tool: &str) -> Command {
+        let mut command = Command::new(self.bin.join(tool));
+        command.current_dir(&self.root).env("PATH", self.path()).stdin(Stdio::null());
+        for name in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"] {
+            command.env_remove(name);
+        }
+        command
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .env("NO_PROXY", "127.0.0.1,localhost")
+            .env("SAM_CLI_TELEMETRY", "0")
+            .env("__SAM_CLI_APP_DIR", self.root.join(".plumb/sam"));
+        command
+    }
+
+    /// `sam build`: the functions, one after the other so that they share what is compiled, into `.aws-sam/build`.
+    pub(crate) fn sam_build(&self) -> Result<(), ToolError> {
+        let mut build = self.command("sam");
+        build.args(["build", "--build-in-source", "--no-cached", "--template-file", "template.yaml"]);
+        run(&mut build, "sam build").map(drop)
+    }
+
+    /// `sam deploy` of what `sam build` left. The answer is what SAM printed.
+    pub(crate) fn sam_deploy(&self, deploy: &Deploy<'_>) -> Result<String, ToolError> {
+        let mut command = self.command("sam");
+        command
+            .env("AWS_ENDPOINT_URL", deploy.endpoint)
+            .env("AWS_DEFAULT_REGION", deploy.region)
+            .args([
+                "deploy",
+                "--template-file",
+                ".aws-sam/build/template.yaml",
+                "--resolve-s3",
+                "--no-progressbar",
+            ])
+            .args(["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--on-failure", "ROLLBACK"])
+            .args(["--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"])
+            .args(["--stack-name", deploy.stack, "--region", deploy.region]);
+        if !deploy.parameters.is_empty() {
+            command.arg("--parameter-overrides");
+            command.args(deploy.parameters.iter().map(|(name, value)| parameter(name, value)));
+        }
+        run(&mut command, "sam deploy")
+    }
+
+    fn path(&self) -> std::ffi::OsString {
+        #[expect(clippy::disallowed_methods, reason = "cargo has to find rustc, and the tools each other")]
+        let path = env::var_os("PATH").unwrap_or_default();
+        let all = std::iter::once(self.bin.clone()).chain(env::split_paths(&path));
+        env::join_paths(all).unwrap_or(path)
+    }
+}
+
+/// One parameter in SAM's notation.
+fn parameter(name: &str, value: &str) -> String {
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("ParameterKey={name},ParameterValue=\"{value}\"")
+}
+
+/// The first Python that is new enough.
+fn python() -> Result<&'static str, ToolError> {
+    const NEW_ENOUGH: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+    ["python3", "python3.13", "python3.12", "python3.11", "python3.10"]
+        .into_iter()
+        .find(|python| {
+            let mut check = Command::new(python);
+            check.args(["-c", NEW_ENOUGH]).stdout(Stdio::null()).stderr(Stdio::null());
+            check.status().is_ok_and(|status| status.success())
+        })
+        .ok_or(ToolError::Python)
+}
+
+/// Runs to the end; what it printed, or an error with the end of that.
+pub(crate) fn run(command: &mut Command, what: impl fmt::Display) -> Result<String, ToolError> {
+    let output = command.output().map_err(|source| ToolError::Start {
+        program: command.get_program().to_string_lossy().into_owned(),
+        source,
+    })?;
+    let printed =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.success() {
+        return Ok(printed);
+    }
+    let lines: Vec<_> = printed.lines().collect();
+    let end = lines.get(lines.len().saturating_sub(60)..).unwrap_or_default().join("\n");
+    Err(ToolError::Failed { what: what.to_string(), output: end })
+}
+
+fn file(path: &Path, source: io::Error) -> ToolError {
+    ToolError::File { path: path.to_path_buf(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_keeps_quotes_and_spaces() {
+        assert_eq!(
+            parameter("Policy", "mode: \"auto\""),
+            "ParameterKey=Policy,ParameterValue=\"mode: \\\"auto\\\"\""
+        );
+    }
+
+    #[test]
+    fn a_tool_that_fails_is_quoted() {
+        let error = run(Command::new("sh").args(["-c", "echo because; exit 3"]), "the test").unwrap_err();
+        assert_eq!(error.to_string(), "`the test` failed:\nbecause");
+    }
+}
