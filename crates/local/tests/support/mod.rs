@@ -1,0 +1,67 @@
+//! Local AWS for the tests, and a client that is boto3's.
+
+use std::{path::Path, time::Duration};
+
+use plumb_local::{Call, CallError, Caller, LocalAws, Options};
+use serde_json::Value;
+
+/// A running local AWS.
+pub(crate) struct Aws {
+    pub(crate) local: LocalAws,
+}
+
+impl Aws {
+    /// Starts one; `name` is the test's own. The Python environment is shared by all tests.
+    pub(crate) async fn start(name: &str) -> Self {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/local");
+        let options = Options { venv: Some(target.join("venv")), ..Options::new(target.join(name)) };
+        Self { local: LocalAws::start(options).await.unwrap() }
+    }
+
+    /// A call that must succeed.
+    pub(crate) async fn call(&self, service: &str, api: &str, params: Value) -> Value {
+        match self.try_call(service, api, params).await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{service}:{api}: {error}"),
+        }
+    }
+
+    /// A call that must fail; its error code.
+    pub(crate) async fn refused(&self, service: &str, api: &str, params: Value) -> String {
+        match self.try_call(service, api, params).await {
+            Ok(answer) => panic!("{service}:{api} was not refused: {answer}"),
+            Err(error) => error.code,
+        }
+    }
+
+    /// A call.
+    pub(crate) async fn try_call(&self, service: &str, api: &str, params: Value) -> Result<Value, CallError> {
+        let call = Call {
+            service: service.to_owned(),
+            api: api.to_owned(),
+            params,
+            region: None,
+            caller: Caller::Outside,
+        };
+        self.local.context().worker().call(call).await
+    }
+
+    /// Asks until the answer is as it should be; at most half a minute.
+    pub(crate) async fn until(
+        &self,
+        service: &str,
+        api: &str,
+        params: Value,
+        ready: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let mut answer = Value::Null;
+        for _ in 0..300 {
+            answer = self.call(service, api, params.clone()).await;
+            if ready(&answer) {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{service}:{api} never came to what was waited for: {answer:#}");
+    }
+}
