@@ -45,6 +45,8 @@ impl Python {
             StartError::new(format!("`{}` can't be written: {error}", programs.display()))
         })?;
         let python = Self { interpreter: venv.join("bin/python"), programs: programs.to_path_buf() };
+        // Two runs may want the same environment at the same time: the second waits and finds it made.
+        let _making = alone(venv).await?;
         let stamp = venv.join("plumb-requirements");
         let wanted = fingerprint();
         let made = tokio::fs::read_to_string(&stamp).await.is_ok_and(|made| made == wanted);
@@ -112,6 +114,22 @@ fn write_programs(folder: &Path) -> std::io::Result<()> {
         std::fs::rename(&new, &path)?;
     }
     Ok(())
+}
+
+async fn alone(venv: &Path) -> Result<std::fs::File, StartError> {
+    let path = venv.with_extension("lock");
+    let lock = {
+        let path = path.clone();
+        move || {
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            let file = std::fs::File::create(path)?;
+            file.lock().map(|()| file)
+        }
+    };
+    tokio::task::spawn_blocking(lock)
+        .await
+        .unwrap_or_else(|ended| Err(std::io::Error::other(ended)))
+        .map_err(|error| StartError::new(format!("`{}` can't be locked: {error}", path.display())))
 }
 
 fn fingerprint() -> String {

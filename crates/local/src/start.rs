@@ -71,10 +71,9 @@ impl LocalAws {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         guard::check(options.listen, std::env::vars())?;
         let Options { listen, home, venv, account, region } = options;
-        std::fs::create_dir_all(&home)
+        let home = std::fs::create_dir_all(&home)
             .and_then(|()| std::path::absolute(&home))
             .map_err(|error| StartError::new(format!("`{}` can't be made: {error}", home.display())))?;
-        let home = std::path::absolute(&home).unwrap_or(home);
         let venv = venv.map_or_else(|| home.join("venv"), |venv| std::path::absolute(&venv).unwrap_or(venv));
         let python = Python::ready(&venv, &home.join("python")).await?;
 
