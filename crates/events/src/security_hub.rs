@@ -40,7 +40,7 @@ pub(crate) fn finding(finding: &Value, event: &Envelope) -> Result<Vec<Signal>, 
             if !event.detail_type.ends_with("Custom Action") {
                 signal.observed_at = seen.or(event.time);
             }
-            signal.event_id = event.id.clone().or_else(|| finding.text("/Id").map(str::to_owned));
+            signal.event_id = event.id.clone().or_else(|| finding.text("/Id").map(json::name));
             Ok(signal)
         })
         .collect()
