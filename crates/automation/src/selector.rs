@@ -157,7 +157,8 @@ fn name(mut path: String, text: &str) -> (String, &str) {
         }
     }
     let (name, rest) = text.split_at(name_length(text));
-    if plain(name) || name.contains(['\'', '\\']) || name.is_empty() {
+    let tolerated = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '@' | ':' | '/');
+    if plain(name) || name.is_empty() || !name.chars().all(tolerated) {
         path.push('.');
         path.push_str(name);
     } else {
