@@ -7,6 +7,7 @@ import urllib.request
 import boto3
 import botocore.config
 from ministack.core.responses import get_account_id, get_region
+from ministack.services import dynamodb
 from ministack.services.cloudformation import provisioners, stacks
 
 # The types whose resources share a service with resources outside of any stack: the gateway has to know which
@@ -24,6 +25,13 @@ SHARED = {
 }
 
 
+# What ministack's `AWS::DynamoDB::Table` leaves out.
+TABLE_EXTRAS = (
+    ("PointInTimeRecoverySpecification", dynamodb._update_continuous_backups),
+    ("TimeToLiveSpecification", dynamodb._update_ttl),
+)
+
+
 def register():
     handlers = provisioners._RESOURCE_HANDLERS
     ours = {
@@ -36,6 +44,7 @@ def register():
     ours["AWS::SNS::TopicInlinePolicy"] = inline_policy(handlers["AWS::SNS::TopicPolicy"], "TopicArn", "Topics")
     for kind, handler in ours.items():
         handlers.setdefault(kind, handler)
+    handlers["AWS::DynamoDB::Table"] = completed(handlers["AWS::DynamoDB::Table"])
     for kind, service in SHARED.items():
         handlers[kind] = announced(service, handlers[kind])
     blocking = stacks._runs_on_worker_thread
@@ -173,6 +182,36 @@ def inline_policy(policy, one, many):
         ),
         "delete": lambda physical_id, props: policy["delete"](physical_id, listed(props)),
     }
+
+
+# AWS::DynamoDB::Table
+
+
+def completed(handler):
+    def complete(name, props):
+        for member, apply in TABLE_EXTRAS:
+            if member in props:
+                apply({"TableName": name, member: typed(props[member])})
+        if "SSESpecification" in props:
+            table = dynamodb._tables[name]
+            table["SSEDescription"] = dynamodb._sse_description_from_spec(typed(props["SSESpecification"]))
+
+    def create(logical_id, props, stack_name):
+        name, attributes = handler["create"](logical_id, props, stack_name)
+        complete(name, props)
+        return name, attributes
+
+    def update(physical_id, old_props, new_props, *rest):
+        name, attributes = handler["update"](physical_id, old_props, new_props, *rest)
+        complete(name, new_props)
+        return name, attributes
+
+    return {**handler, "create": create, "update": update}
+
+
+def typed(members):
+    """A template may say "true" for true."""
+    return {name: value == "true" if value in ("true", "false") else value for name, value in members.items()}
 
 
 # What the gateway must know

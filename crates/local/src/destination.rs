@@ -116,11 +116,11 @@ fn resource(service: &str, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Optio
                 let first = body.get("TransactItems")?.get(0)?.as_object()?.values().next()?;
                 first.get("TableName")?.as_str()
             };
-            let named = name.or_else(in_batch).or_else(in_transaction)?;
+            let table = name.or_else(in_batch).or_else(in_transaction)?;
             Some(
-                named
+                table
                     .split_once(":table/")
-                    .map_or(named, |(_, rest)| rest.split('/').next().unwrap_or(rest))
+                    .map_or(table, |(_, rest)| rest.split('/').next().unwrap_or(rest))
                     .to_owned(),
             )
         }
@@ -133,9 +133,9 @@ fn resource(service: &str, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Optio
                 "resourceArn",
                 "logGroupNamePattern",
             ];
-            let named = names.iter().find_map(|name| body.get(name)?.as_str())?;
-            let name = named.split_once(":log-group:").map_or(named, |(_, rest)| rest);
-            Some(name.trim_end_matches(":*").to_owned())
+            let group = names.iter().find_map(|name| body.get(name)?.as_str())?;
+            let group = group.split_once(":log-group:").map_or(group, |(_, rest)| rest);
+            Some(group.trim_end_matches(":*").to_owned())
         }
         "kms" => {
             let body = json(body)?;

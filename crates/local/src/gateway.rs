@@ -182,15 +182,14 @@ impl Gateway {
             return;
         }
         let known = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(&found.service).cloned();
-        let known = match known {
-            Some(known) => known,
-            None => {
-                let Some(answer) = self.context.worker().routes(&found.service).await else { return };
-                let known: Arc<[Route]> = routes(Some(answer)).into();
-                let mut all = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-                all.insert(found.service.clone(), Arc::clone(&known));
-                known
-            }
+        let known = if let Some(known) = known {
+            known
+        } else {
+            let Some(answer) = self.context.worker().routes(&found.service).await else { return };
+            let known: Arc<[Route]> = routes(answer).into();
+            let mut all = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+            all.insert(found.service.clone(), Arc::clone(&known));
+            known
         };
         if let Some(route) = matching(&known, &asked.method, &asked.uri, &asked.headers) {
             found.operation = Some(route.operation.clone());

@@ -183,8 +183,8 @@ pub(crate) struct Route {
 }
 
 /// The routes of a service, from what the worker answered.
-pub(crate) fn routes(answer: Option<Value>) -> Vec<Route> {
-    answer.and_then(|answer| serde_json::from_value(answer).ok()).unwrap_or_default()
+pub(crate) fn routes(answer: Value) -> Vec<Route> {
+    serde_json::from_value(answer).unwrap_or_default()
 }
 
 /// The route that fits and asks for most.

@@ -145,12 +145,10 @@ impl Drop for LocalAws {
 pub async fn serve(options: Options) -> Result<(), StartError> {
     let home = options.home.clone();
     let local = LocalAws::start(options).await?;
-    let mut text = String::new();
-    for (name, value) in local.environment() {
-        text.push_str(&format!("export {name}={value}\n"));
-    }
+    let exports: Vec<String> =
+        local.environment().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes())
+    out.write_all(exports.concat().as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| StartError::new(format!("nobody reads the endpoint: {error}")))?;
     say(&format!(

@@ -5,7 +5,7 @@ use std::{path::Path, process::Stdio, time::Duration};
 use plumb_automation::ports as engine;
 use serde_json::{Map, Value, json};
 
-use crate::{lines::Lines, python::Python, service::Caller, start::StartError};
+use crate::{guard, lines::Lines, python::Python, service::Caller, start::StartError};
 
 /// One AWS call by name.
 #[derive(Debug, Clone)]
@@ -51,6 +51,19 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Starts a worker of its own against an endpoint that is already up, such as another process's local AWS. The
+    /// Python environment is made if it is missing; logs go to `home`.
+    ///
+    /// # Errors
+    /// When the endpoint is not on loopback, or there is no Python.
+    pub async fn against(endpoint: &str, region: &str, home: &Path, venv: &Path) -> Result<Self, StartError> {
+        if !guard::is_loopback_url(endpoint) {
+            return Err(StartError::new(format!("`{endpoint}` is not on loopback; calls go to local AWS only")));
+        }
+        let python = Python::ready(venv, &home.join("python")).await?;
+        Self::start(&python, region, endpoint, home)
+    }
+
     pub(crate) fn start(
         python: &Python,
         region: &str,
