@@ -1,0 +1,153 @@
+"""The deployed stack: found through CloudFormation, read through the services that it is made of."""
+
+import json
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from account import plain
+
+# How long a function may go on with the policy that it has read (`FRESH` in `crates/aws/src/policy.rs`), and a second.
+POLICY_IS_KEPT = 11
+
+ENDED = ("Success", "Failed", "TimedOut", "Cancelled", "CompletedWithSuccess", "CompletedWithFailure")
+OPEN = ("planned", "running", "verifying", "rolling-back")
+
+
+class Stack:
+    def __init__(self, account, name):
+        self.account = account
+        self.name = name
+        self.resources = list(self._resources(name))
+        described = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        self.status = described["StackStatus"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        self.policy_parameter = outputs["PolicyParameter"]
+        self.ledger_table = outputs["LedgerTable"]
+        self.findings = outputs["FindingsQueueUrl"]
+        self.findings_dead_letters = outputs["FindingsDeadLettersUrl"]
+        self.status_queue = outputs["StatusQueueUrl"]
+        self.status_dead_letters = outputs["StatusDeadLettersUrl"]
+        self.remediate = outputs["RemediateFunction"]
+        self.track = outputs["TrackFunction"]
+        self.sweep_function = outputs["SweepFunction"]
+
+    def _resources(self, name):
+        """The stack's resources and those of the stacks inside it."""
+        pages = self.account.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+        for page in pages:
+            for resource in page["StackResourceSummaries"]:
+                yield resource
+                if resource["ResourceType"] == "AWS::CloudFormation::Stack":
+                    yield from self._resources(resource["PhysicalResourceId"])
+
+    def of_type(self, kind):
+        return [r["PhysicalResourceId"] for r in self.resources if r["ResourceType"] == kind]
+
+    def config_rule(self, control):
+        """The one Config rule that the stack deployed for a control."""
+        (rule,) = [name for name in self.of_type("AWS::Config::ConfigRule") if name.endswith(f"-{control}")]
+        return rule
+
+    # Policy
+
+    def policy(self):
+        return self.account.client("ssm").get_parameter(Name=self.policy_parameter)["Parameter"]["Value"]
+
+    def set_policy(self, text):
+        self.account.client("ssm").put_parameter(
+            Name=self.policy_parameter, Value=text, Type="String", Overwrite=True
+        )
+
+    # Functions
+
+    def invoke(self, function, event):
+        answer = self.account.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        payload = json.loads(answer["Payload"].read() or b"null")
+        assert "FunctionError" not in answer, payload
+        return payload
+
+    def sweep(self):
+        return self.invoke(self.sweep_function, {})
+
+    # Ledger
+
+    def record(self, control, kind, resource, region=None):
+        key = f"{control}#{self.account.id}#{region or self.account.region}#{kind}#{resource}"
+        answer = self.account.client("dynamodb").get_item(
+            TableName=self.ledger_table, Key={"pk": {"S": key}}, ConsistentRead=True
+        )
+        return deserialised(answer["Item"]) if "Item" in answer else None
+
+    def records(self):
+        pages = self.account.client("dynamodb").get_paginator("scan").paginate(TableName=self.ledger_table)
+        return {item["pk"]["S"]: deserialised(item) for page in pages for item in page["Items"]}
+
+    # SSM Automation
+
+    def executions(self):
+        """Every execution there ever was, by id."""
+        pages = self.account.client("ssm").get_paginator("describe_automation_executions").paginate()
+        listed = (execution for page in pages for execution in page["AutomationExecutionMetadataList"])
+        return {execution["AutomationExecutionId"]: plain(execution) for execution in listed}
+
+    def execution(self, identity):
+        answer = self.account.client("ssm").get_automation_execution(AutomationExecutionId=identity)
+        return plain(answer["AutomationExecution"])
+
+    # AWS Config
+
+    def verdict(self, control, kind, resource):
+        """What the control's rule says of a resource; nothing if it has not looked yet."""
+        rule, token = self.config_rule(control), {}
+        while True:
+            answer = self.account.client("config").get_compliance_details_by_resource(
+                ResourceType=kind, ResourceId=resource, **token
+            )
+            for result in answer["EvaluationResults"]:
+                qualifier = result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
+                if qualifier["ConfigRuleName"] == rule:
+                    return result["ComplianceType"]
+            if not answer.get("NextToken"):
+                return None
+            token = {"NextToken": answer["NextToken"]}
+
+    # Queues
+
+    def send(self, queue, *messages):
+        """Sends events, or texts that are none, as one batch."""
+        bodies = [message if isinstance(message, str) else json.dumps(message) for message in messages]
+        for start in range(0, len(bodies), 10):
+            entries = [
+                {"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies[start : start + 10])
+            ]
+            answer = self.account.client("sqs").send_message_batch(QueueUrl=queue, Entries=entries)
+            assert not answer.get("Failed"), answer["Failed"]
+
+    def waiting(self, queue):
+        """How many messages a queue holds, in flight or not."""
+        names = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ]
+        answer = self.account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)
+        return sum(int(count) for count in answer["Attributes"].values())
+
+    def assert_no_dead_letters(self):
+        for queue in (self.findings_dead_letters, self.status_dead_letters):
+            assert self.waiting(queue) == 0, f"{queue} holds dead letters"
+
+    def assert_at_rest(self):
+        """Nothing is waiting, nothing is running, nothing is open."""
+        for queue in (self.findings, self.status_queue):
+            assert self.waiting(queue) == 0, f"{queue} is not drained"
+        running = [e["DocumentName"] for e in self.executions().values() if e["AutomationExecutionStatus"] not in ENDED]
+        assert not running, f"still running: {running}"
+        unfinished = {key: record["state"] for key, record in self.records().items() if record["state"] in OPEN}
+        assert not unfinished, f"still open: {unfinished}"
+        self.assert_no_dead_letters()
+
+
+def deserialised(item):
+    """A ledger item as a dictionary."""
+    return {name: plain(TypeDeserializer().deserialize(value)) for name, value in item.items()}
