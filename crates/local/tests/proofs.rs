@@ -37,7 +37,7 @@ async fn a_runbook_that_breaks_its_promises_is_found_out() {
     assert!(fails(&report, "violating", "the remediation ends in Success"), "{report}");
 
     let mut never_looks = sound.clone();
-    never_looks.remediate = swap(&sound.remediate, "BooleanEquals: false", "BooleanEquals: true");
+    never_looks.remediate = swap(&sound.remediate, "    isEnd: true\n  - name: Fix", "  - name: Fix");
     let report = prove(local.context(), &never_looks).await;
     assert!(fails(&report, "violating", "run again, it makes no mutating call"), "{report}");
     assert!(fails(&report, "gone", "the remediation ends in Success"), "{report}");
