@@ -58,7 +58,9 @@ impl Worker {
     /// When the endpoint is not on loopback, or there is no Python.
     pub async fn against(endpoint: &str, region: &str, home: &Path, venv: &Path) -> Result<Self, StartError> {
         if !guard::is_loopback_url(endpoint) {
-            return Err(StartError::new(format!("`{endpoint}` is not on loopback; calls go to local AWS only")));
+            return Err(StartError::new(format!(
+                "`{endpoint}` is not on loopback; calls go to local AWS only"
+            )));
         }
         let python = Python::ready(venv, &home.join("python")).await?;
         Self::start(&python, region, endpoint, home)
