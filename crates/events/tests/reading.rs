@@ -1,5 +1,7 @@
 //! What each fixture says, and that nothing at all makes `read` panic.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::{fmt::Write as _, fs, path::Path};
 
 use plumb_events::{Content, Kind, MAX_BYTES, Reading, config_resource_id, config_resource_type, read};
@@ -379,7 +381,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
         Value::Object(object) => object.iter().for_each(|(key, value)| {
-            places(value, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found)
+            places(value, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found);
         }),
         Value::Array(values) => values
             .iter()
@@ -407,7 +409,7 @@ fn check(readings: &[Reading]) {
             }
             Content::Ignored(reason) | Content::Rejected(reason) => assert!(!reason.is_empty()),
             Content::Automation(status) => {
-                assert!(!status.execution_id.is_empty() && !status.status.is_empty())
+                assert!(!status.execution_id.is_empty() && !status.status.is_empty());
             }
             Content::Rollback(_) => {}
         }
