@@ -66,7 +66,6 @@ async fn rules_are_put_described_and_refused(aws: &Aws) {
     assert_eq!(recorders["ConfigurationRecordersStatus"][0]["recording"], true);
 }
 
-#[expect(clippy::too_many_lines, reason = "one paragraph for each rule")]
 async fn every_rule_finds_its_violation_and_its_end(aws: &Aws) {
     aws.call("s3", "CreateBucket", json!({"Bucket": "config-subject"})).await;
     verdict(aws, "bucket-public", "config-subject", Some("NON_COMPLIANT")).await;

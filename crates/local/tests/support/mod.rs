@@ -13,8 +13,9 @@ pub(crate) struct Aws {
 impl Aws {
     /// Starts one; `name` is the test's own. The Python environment is shared by all tests.
     pub(crate) async fn start(name: &str) -> Self {
-        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/local");
-        let options = Options { venv: Some(target.join("venv")), ..Options::new(target.join(name)) };
+        let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.plumb/venv");
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let options = Options { venv: Some(venv), ..Options::new(home) };
         Self { local: LocalAws::start(options).await.unwrap() }
     }
 
