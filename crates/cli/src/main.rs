@@ -3,8 +3,10 @@
 mod arguments;
 mod controls;
 mod failure;
+mod local;
 mod output;
 mod replay;
+mod runbook;
 mod table;
 
 use std::process::ExitCode;
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use jiff::Timestamp;
 
-use crate::arguments::{Arguments, Command, ControlsCommand};
+use crate::arguments::{Arguments, Command, ControlsCommand, RunbookCommand};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
             controls::show(out, id, arguments.json)
         }
         Command::Replay(replay) => replay::run(out, replay, Timestamp::now(), arguments.json),
+        Command::Local(local) => local::run(local),
+        Command::Runbook { command: RunbookCommand::Run(run) } => runbook::run(out, run, arguments.json),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,93 @@
+//! What a run reaches: local AWS through its worker, the clock, and standard error.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use plumb_automation::{
+    Answer, Clock, Document, Documents, DocumentsError, Execution, Observer, Ports, Status, StepExecution,
+    Stored,
+};
+use plumb_local::{Call, Caller, Worker};
+use serde_json::{Value, json};
+
+pub(super) fn ports(worker: Worker) -> Ports {
+    let worker = Arc::new(worker);
+    let documents = Arc::new(KeptDocuments(Arc::clone(&worker)));
+    Ports {
+        api: Arc::<Worker>::clone(&worker),
+        scripts: worker,
+        documents,
+        clock: Arc::new(WallClock),
+        observer: Arc::new(Progress),
+    }
+}
+
+/// The documents that the endpoint's Systems Manager keeps, for `aws:executeAutomation`.
+struct KeptDocuments(Arc<Worker>);
+
+impl Documents for KeptDocuments {
+    fn find<'a>(
+        &'a self,
+        name: &'a str,
+        version: Option<&'a str>,
+    ) -> Answer<'a, Result<Stored, DocumentsError>> {
+        Box::pin(async move {
+            let mut params = json!({ "Name": name });
+            if let (Some(version), Some(object)) = (version, params.as_object_mut()) {
+                object.insert("DocumentVersion".to_owned(), version.into());
+            }
+            let call = Call {
+                service: "ssm".to_owned(),
+                api: "GetDocument".to_owned(),
+                params,
+                region: None,
+                caller: Caller::Outside,
+            };
+            let wrong = |code: &str, message: String| DocumentsError { code: code.to_owned(), message };
+            let found = self.0.call(call).await.map_err(|error| wrong(&error.code, error.message))?;
+            let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default();
+            let document = Document::parse(text("Content")).map_err(|error| {
+                wrong("AutomationDefinitionNotFoundException", format!("{name}: {error}"))
+            })?;
+            Ok(Stored {
+                name: text("Name").to_owned(),
+                version: text("DocumentVersion").to_owned(),
+                document: Arc::new(document),
+            })
+        })
+    }
+}
+
+struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Answer<'_, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// One line on standard error for each step that begins or ends.
+struct Progress;
+
+impl Observer for Progress {
+    fn execution_changed(&self, execution: &Execution) {
+        eprintln!("{}{} {}", indent(execution), execution.document_name, execution.status.as_str());
+    }
+
+    fn step_changed(&self, execution: &Execution, step: &StepExecution) {
+        if step.status == Status::Pending {
+            return;
+        }
+        let why = step.failure_message.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        let indent = indent(execution);
+        eprintln!("{indent}  {:12}{} ({}){why}", step.status.as_str(), step.name, step.action);
+    }
+}
+
+fn indent(execution: &Execution) -> &'static str {
+    if execution.parent_id.is_some() { "    " } else { "" }
+}
