@@ -1,5 +1,8 @@
 //! The `remediate` Lambda function: wiring only.
 
+// The SDK's futures nest deeper than rustc looks when it lays out `main`.
+#![recursion_limit = "256"]
+
 use lambda_runtime::Error;
 use plumb_aws::{Automation, Aws, DynamoLedger, ParameterPolicy, Settings};
 use plumb_lambda::{init, now, serve};

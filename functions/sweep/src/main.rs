@@ -1,5 +1,8 @@
 //! The `sweep` Lambda function: wiring only.
 
+// The SDK's futures nest deeper than rustc looks when it lays out `main`.
+#![recursion_limit = "256"]
+
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use plumb_aws::{Aws, Config, Settings, SqsQueue};
 use plumb_lambda::{init, now};
