@@ -1,5 +1,7 @@
 //! Conditions: the choices of `aws:branch`, and the values that assert and wait desire.
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Value};
 
 use crate::parameters::text;
@@ -138,7 +140,9 @@ impl Operator {
                 Value::Array(items) => items.iter().any(|item| text(item) == text(operand)),
                 _ => texts(variable, operand).is_some_and(|(v, o)| v.contains(&o)),
             },
-            Self::NumericEquals => numbers(variable, operand).is_some_and(|(v, o)| v >= o && v <= o),
+            Self::NumericEquals => {
+                numbers(variable, operand).is_some_and(|(v, o)| v.partial_cmp(&o) == Some(Ordering::Equal))
+            }
             Self::NumericGreater => numbers(variable, operand).is_some_and(|(v, o)| v > o),
             Self::NumericLesser => numbers(variable, operand).is_some_and(|(v, o)| v < o),
             Self::NumericGreaterOrEquals => numbers(variable, operand).is_some_and(|(v, o)| v >= o),

@@ -28,7 +28,7 @@ use crate::{
 /// The future owns what it needs, so it can be spawned. Dropping it stops the execution without cleaning up: to cancel
 /// one, use its [`crate::Stopper`].
 pub fn run(start: Start, ports: Ports, signals: Signals) -> Answer<'static, Execution> {
-    Box::pin(async move { Run::new(start, ports, signals).to_its_end().await })
+    Box::pin(async move { Run::new(start, ports, signals).finish().await })
 }
 
 struct Run {
@@ -76,7 +76,7 @@ impl Run {
         Self { start, ports, signals, execution, scope, role: None, broken: None, count: 0, cleaning: false }
     }
 
-    async fn to_its_end(mut self) -> Execution {
+    async fn finish(mut self) -> Execution {
         self.set_status(Status::InProgress);
         if let Err(failure) = self.prepare().await {
             self.broken = Some((Status::Failed, failure.message));
@@ -193,15 +193,15 @@ impl Run {
             next = match target {
                 Target::End => None,
                 Target::Next => Some(index + 1),
-                Target::Step(name) => match document.step(&name) {
-                    Some((index, _)) => Some(index),
-                    None => {
+                Target::Step(name) => {
+                    let target = document.step(&name).map(|(index, _)| index);
+                    if target.is_none() {
                         let reason =
                             format!("step `{}` leads to step `{name}`, which doesn't exist", step.name);
                         self.broken = Some((Status::Failed, Failure::inputs(&reason).message));
-                        None
                     }
-                },
+                    target
+                }
             };
         }
         Walked::Ended

@@ -79,9 +79,9 @@ fn calls_of(script: &str) -> BTreeSet<(String, String)> {
 /// The text in the quotes that an argument list starts with, if it does.
 fn quoted(arguments: &str) -> Option<&str> {
     let arguments = arguments.trim_start();
-    let arguments = arguments.strip_prefix("service_name").map_or(arguments, |rest| {
-        rest.trim_start().strip_prefix('=').map_or(rest, str::trim_start)
-    });
+    let arguments = arguments
+        .strip_prefix("service_name")
+        .map_or(arguments, |rest| rest.trim_start().strip_prefix('=').map_or(rest, str::trim_start));
     ['\'', '"'].iter().find_map(|quote| Some(arguments.strip_prefix(*quote)?.split_once(*quote)?.0))
 }
 

@@ -1,5 +1,7 @@
 //! Java regular expressions, as `allowedPattern` has them, on a Rust engine.
 
+use std::fmt::Write;
+
 use fancy_regex::{Regex, RegexBuilder};
 
 use crate::choices;
@@ -132,10 +134,10 @@ impl Translation {
             'H' => self.class(BLANK, true),
             'p' | 'P' => self.property(letter == 'P'),
             'b' if self.depth == 0 => {
-                self.out.push_str("(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))")
+                self.out.push_str("(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))");
             }
             'B' if self.depth == 0 => {
-                self.out.push_str("(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))")
+                self.out.push_str("(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))");
             }
             'R' if self.depth == 0 => self.out.push_str(r"(?:\r\n|[\n\x0B\x0C\r\u{85}\u{2028}\u{2029}])"),
             'u' => self.code(4),
@@ -249,7 +251,7 @@ impl Translation {
             self.out.push('\\');
             self.out.push(letter);
         } else {
-            self.out.push_str(&format!("\\x{:02X}", u32::from(letter)));
+            let _ = write!(self.out, "\\x{:02X}", u32::from(letter));
         }
     }
 }

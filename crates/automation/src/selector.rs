@@ -1,4 +1,4 @@
-//! Selectors: the JSONPath that real documents write, on an RFC 9535 engine.
+//! Selectors: the `JSONPath` that real documents write, on an RFC 9535 engine.
 
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -22,7 +22,7 @@ pub enum SelectorError {
     /// It is too long, too deep, or scans too often.
     #[error("selector `{0}` is too long or too intricate")]
     TooIntricate(String),
-    /// It isn't JSONPath.
+    /// It isn't `JSONPath`.
     #[error("selector `{0}` is not a JSONPath this engine reads: {1}")]
     Syntax(String, String),
     /// It found too much.
@@ -42,7 +42,7 @@ impl Selector {
     /// Reads a selector.
     ///
     /// # Errors
-    /// If it isn't JSONPath, or would take too much time or memory.
+    /// If it isn't `JSONPath`, or would take too much time or memory.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         let short = || text.chars().take(80).collect::<String>();
         let Some(rewritten) = rewrite(text) else { return Err(SelectorError::TooIntricate(short())) };
@@ -81,22 +81,13 @@ fn rewrite(selector: &str) -> Option<Rewritten> {
         return None;
     }
     let mut path = String::with_capacity(selector.len() + 8);
-    let mut rest = match selector.strip_prefix('$') {
-        Some(rest) => {
-            path.push('$');
-            rest
-        }
-        None => {
-            path.push('$');
-            if !selector.starts_with(['.', '[']) && !selector.is_empty() {
-                (path, _) = name(path, selector);
-                let taken = name_length(selector);
-                selector.get(taken..).unwrap_or_default()
-            } else {
-                selector
-            }
-        }
-    };
+    path.push('$');
+    let mut rest = selector;
+    if let Some(after) = selector.strip_prefix('$') {
+        rest = after;
+    } else if !selector.starts_with(['.', '[']) && !selector.is_empty() {
+        (path, rest) = name(path, selector);
+    }
     let (mut scans, mut filters, mut definite) = (0_usize, 0_usize, true);
     while let Some(first) = rest.chars().next() {
         if let Some(after) = rest.strip_prefix("..") {
@@ -203,7 +194,6 @@ fn bracket(text: &str) -> Option<Bracket<'_>> {
             (Some(_), _) if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(open), _) if letter == open => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(letter),
             (None, '[' | '(') => {
                 depth += 1;
@@ -226,7 +216,7 @@ fn bracket(text: &str) -> Option<Bracket<'_>> {
             (None, '.') if before == '.' => bracket.scans += 1,
             // `!!!…` nests in the parser.
             (None, '!') if before == '!' => return None,
-            (None, _) => {}
+            _ => {}
         }
         before = letter;
     }

@@ -1,6 +1,6 @@
 //! An execution as the SSM API shows it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -146,7 +146,9 @@ pub fn gson(value: &Value) -> String {
     let mut text = String::new();
     for letter in value.to_string().chars() {
         match letter {
-            '=' | '<' | '>' | '&' | '\'' => text.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            '=' | '<' | '>' | '&' | '\'' => {
+                let _ = write!(text, "\\u{:04x}", u32::from(letter));
+            }
             other => text.push(other),
         }
     }

@@ -237,7 +237,11 @@ async fn failures_lead_where_the_step_says() {
   - {{name: C, action: 'aws:sleep', inputs: {{Duration: PT1S}}}}"
         ));
         let execution = World::new().run(&text, &[]).await;
-        assert_eq!((execution.status, steps(&execution)), (status, expected.map(String::from).to_vec()), "{fields}");
+        assert_eq!(
+            (execution.status, steps(&execution)),
+            (status, expected.map(String::from).to_vec()),
+            "{fields}"
+        );
     }
 }
 
@@ -265,11 +269,26 @@ async fn success_leads_where_the_step_says() {
 #[tokio::test(start_paused = true)]
 async fn a_branch_takes_the_first_choice_that_holds_even_at_an_end() {
     for (branch, expected) in [
-        ("isEnd: true, inputs: {Choices: [{NextStep: C, Variable: '{{ P }}', StringEquals: x}, {NextStep: B, Variable: '{{ P }}', StringEquals: x}]}", ["A Success", "B Pending", "C Success"]),
-        ("isEnd: true, inputs: {Choices: [{NextStep: B, Variable: '{{ P }}', StringEquals: y}], Default: C}", ["A Success", "B Pending", "C Success"]),
-        ("isEnd: true, inputs: {Choices: [{NextStep: C, Variable: '{{ P }}', StringEquals: y}]}", ["A Success", "B Pending", "C Pending"]),
-        ("inputs: {Choices: [{NextStep: C, Variable: '{{ P }}', StringEquals: y}]}", ["A Success", "B Success", "C Success"]),
-        ("nextStep: C, inputs: {Choices: [{NextStep: B, Not: {Variable: '{{ P }}', StringEquals: x}}]}", ["A Success", "B Pending", "C Success"]),
+        (
+            "isEnd: true, inputs: {Choices: [{NextStep: C, Variable: '{{ P }}', StringEquals: x}, {NextStep: B, Variable: '{{ P }}', StringEquals: x}]}",
+            ["A Success", "B Pending", "C Success"],
+        ),
+        (
+            "isEnd: true, inputs: {Choices: [{NextStep: B, Variable: '{{ P }}', StringEquals: y}], Default: C}",
+            ["A Success", "B Pending", "C Success"],
+        ),
+        (
+            "isEnd: true, inputs: {Choices: [{NextStep: C, Variable: '{{ P }}', StringEquals: y}]}",
+            ["A Success", "B Pending", "C Pending"],
+        ),
+        (
+            "inputs: {Choices: [{NextStep: C, Variable: '{{ P }}', StringEquals: y}]}",
+            ["A Success", "B Success", "C Success"],
+        ),
+        (
+            "nextStep: C, inputs: {Choices: [{NextStep: B, Not: {Variable: '{{ P }}', StringEquals: x}}]}",
+            ["A Success", "B Pending", "C Success"],
+        ),
     ] {
         let text = format!(
             "schemaVersion: '0.3'
@@ -287,7 +306,8 @@ mainSteps:
 
 #[tokio::test(start_paused = true)]
 async fn a_step_is_tried_as_often_as_it_says() {
-    let text = document("  - {name: A, action: 'aws:executeAwsApi', maxAttempts: 3, inputs: {Service: x, Api: Y}}");
+    let text =
+        document("  - {name: A, action: 'aws:executeAwsApi', maxAttempts: 3, inputs: {Service: x, Api: Y}}");
     let flaky = World::new().refuse("x:Y", "Busy").refuse("x:Y", "Busy").answer("x:Y", json!({}));
     assert_eq!(flaky.run(&text, &[]).await.status, Status::Success);
     assert_eq!(flaky.calls().len(), 3);
@@ -371,7 +391,8 @@ async fn sleep_lets_exactly_that_time_pass() {
         assert_eq!(world.run(&text, &[]).await.status, Status::Success, "{inputs}");
         assert_eq!(world.elapsed().as_secs(), seconds, "{inputs}");
     }
-    for inputs in ["Duration: P8D", "Duration: soon", "", "Duration: PT1S, Timestamp: '2020-01-01T00:00:00Z'"] {
+    for inputs in ["Duration: P8D", "Duration: soon", "", "Duration: PT1S, Timestamp: '2020-01-01T00:00:00Z'"]
+    {
         let text = document(&format!("  - {{name: A, action: 'aws:sleep', inputs: {{{inputs}}}}}"));
         assert_eq!(World::new().run(&text, &[]).await.status, Status::Failed, "{inputs}");
     }

@@ -89,7 +89,7 @@ async fn child(call: &Call<'_>) -> Result<Start, Failure> {
 }
 
 enum Followed {
-    Ended(Execution),
+    Ended(Box<Execution>),
     TimedOut,
     Cancelled,
 }
@@ -99,15 +99,15 @@ async fn follow(call: &Call<'_>, start: Start) -> Followed {
     let (stopper, child_signals) = signals();
     let mut child = run(start, call.ports.clone(), child_signals);
     let mut parent = call.signals.clone();
-    let stopped = tokio::select! {
+    let ended = tokio::select! {
         biased;
         () = parent.cancelled() => Followed::Cancelled,
-        execution = &mut child => return Followed::Ended(execution),
+        execution = &mut child => return Followed::Ended(Box::new(execution)),
         () = until(call, call.timeout) => Followed::TimedOut,
     };
     stopper.stop(Stop::Cancel);
     child.await;
-    stopped
+    ended
 }
 
 async fn until(call: &Call<'_>, timeout: Option<Duration>) {

@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn durations_and_times_are_iso_8601() {
-        assert_eq!(duration("PT10M"), Some(Duration::from_secs(600)));
-        assert_eq!(duration("P1DT1H"), Some(Duration::from_secs(25 * 3600)));
+        assert_eq!(duration("PT10M"), Some(Duration::from_mins(10)));
+        assert_eq!(duration("P1DT1H"), Some(Duration::from_hours(25)));
         assert_eq!(duration("-PT1S"), None);
         assert_eq!(duration("P1M"), None);
         assert_eq!(duration("ten minutes"), None);

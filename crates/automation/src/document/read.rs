@@ -41,7 +41,30 @@ pub(super) fn document(root: &Node) -> Result<Document, DocumentError> {
         fields.take(key);
     }
     fields.finish()?;
+    targets_exist(&document)?;
     Ok(document)
+}
+
+/// Every step leads to a step that exists, as `CreateDocument` demands.
+fn targets_exist(document: &Document) -> Result<(), DocumentError> {
+    let names: HashSet<&str> = document.steps.iter().map(|step| step.name.as_str()).collect();
+    for step in &document.steps {
+        let mut targets = step.branch_targets();
+        targets.extend(step.next_step.clone());
+        if let OnFailure::Step(name) = &step.on_failure {
+            targets.push(name.clone());
+        }
+        if let OnCancel::Step(name) = &step.on_cancel {
+            targets.push(name.clone());
+        }
+        if let Some(name) = targets.iter().find(|name| !names.contains(name.as_str())) {
+            return Err(DocumentError {
+                place: step.at,
+                message: format!("step `{}` leads to step `{name}`, which doesn't exist", step.name),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn parameter(key: &Spot, node: &Node) -> Result<Parameter, DocumentError> {

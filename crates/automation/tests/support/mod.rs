@@ -8,8 +8,9 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_automation::{
-    Answer, ApiCall, ApiError, AwsApi, Clock, Document, Documents, DocumentsError, Environment, Execution, Observer,
-    Ports, ScriptError, ScriptJob, Scripts, Signals, Start, StepExecution, Stopper, Stored, run, signals,
+    Answer, ApiCall, ApiError, AwsApi, Clock, Document, Documents, DocumentsError, Environment, Execution,
+    Observer, Ports, ScriptError, ScriptJob, Scripts, Signals, Start, StepExecution, Stopper, Stored, run,
+    signals,
 };
 use serde_json::{Value, json};
 
@@ -125,7 +126,12 @@ impl World {
         self.run_with(text, parameters, signals).await
     }
 
-    pub(crate) async fn run_with(&self, text: &str, parameters: &[(&str, &str)], signals: Signals) -> Execution {
+    pub(crate) async fn run_with(
+        &self,
+        text: &str,
+        parameters: &[(&str, &str)],
+        signals: Signals,
+    ) -> Execution {
         run(self.start(text, parameters), self.ports.clone(), signals).await
     }
 
@@ -172,7 +178,7 @@ impl AwsApi for Inner {
                 Some(left) => {
                     let answer = left[0](&call);
                     if left.len() > 1 {
-                        left.remove(0);
+                        drop(left.remove(0));
                     }
                     answer
                 }
