@@ -1,7 +1,11 @@
 //! Plumb's developer commands: `cargo xtask --help`.
 
+mod account;
 mod codegen;
+mod demo;
+mod end_to_end;
 mod lint;
+mod test;
 mod tools;
 
 use std::{
@@ -27,6 +31,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Watch it work: local AWS, the real functions from the real template, ten real violations.
+    Demo {
+        /// Also write everything that happened, as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Prove it: everything that CI runs.
+    Test {
+        /// Only this step: format, codegen, clippy, unit, lint or end-to-end.
+        #[arg(long, value_name = "STEP")]
+        only: Option<String>,
+    },
     /// Write everything that follows from `controls/`: the catalogue, the templates, the reference page.
     Codegen {
         /// Write nothing; fail when a file is not what the controls say.
@@ -71,6 +87,8 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
     match command {
+        Command::Demo { json } => demo::run(root, json.as_deref()),
+        Command::Test { only } => test::run(root, only.as_deref()),
         Command::Codegen { check } => codegen::run(root, *check),
         Command::Lint => lint::lint(root),
         Command::Build => {

@@ -54,22 +54,8 @@ pub(crate) struct Deploy<'a> {
 impl Tools {
     /// Makes the virtual environment below `.plumb/`, unless it is there and made from the same requirements.
     pub(crate) fn ensure(root: &Path) -> Result<Self, ToolError> {
-        let requirements = root.join("tools/requirements.txt");
-        let wanted = fs::read_to_string(&requirements).map_err(|source| file(&requirements, source))?;
-        let home = root.join(".plumb/tools");
-        let stamp = home.join("requirements.txt");
-        let tools = Self { root: root.to_path_buf(), bin: home.join("bin") };
-        if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-            return Ok(tools);
-        }
-        eprintln!("making the tools' environment `.plumb/tools` (once; takes a minute)");
-        let mut create = Command::new(python()?);
-        run(create.args(["-m", "venv", "--clear"]).arg(&home), "make a virtual environment")?;
-        let mut install = Command::new(tools.bin.join("python"));
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        run(install.arg(&requirements), "pip install")?;
-        fs::write(&stamp, wanted).map_err(|source| file(&stamp, source))?;
-        Ok(tools)
+        let home = virtual_environment(&root.join(".plumb/tools"), &root.join("tools/requirements.txt"))?;
+        Ok(Self { root: root.to_path_buf(), bin: home.join("bin") })
     }
 
     /// A tool, to be run in the checkout, that reaches no account, sends no telemetry and finds the other tools.
@@ -128,6 +114,23 @@ impl Tools {
         let all = std::iter::once(self.bin.clone()).chain(env::split_paths(&path));
         env::join_paths(all).unwrap_or(path)
     }
+}
+
+/// Makes a virtual environment at `home`, unless it is there and made from the same requirements. Returns `home`.
+pub(crate) fn virtual_environment(home: &Path, requirements: &Path) -> Result<PathBuf, ToolError> {
+    let wanted = fs::read_to_string(requirements).map_err(|source| file(requirements, source))?;
+    let stamp = home.join("requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
+        return Ok(home.to_path_buf());
+    }
+    eprintln!("making the Python environment `{}` (once; takes a minute)", home.display());
+    let mut create = Command::new(python()?);
+    run(create.args(["-m", "venv", "--clear"]).arg(home), "make a virtual environment")?;
+    let mut install = Command::new(home.join("bin/python"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    run(install.arg(requirements), "pip install")?;
+    fs::write(&stamp, wanted).map_err(|source| file(&stamp, source))?;
+    Ok(home.to_path_buf())
 }
 
 /// One parameter in SAM's notation.

@@ -279,7 +279,7 @@ fn rollback_parameters(control: &Definition, found: &mut Found<'_>) {
         let given = name == "Before"
             || name == "AutomationAssumeRole"
             || parameter.get("default").is_some()
-            || control.parameters.iter().any(|(known, ..)| known == name);
+            || control.parameters.iter().any(|(known, value, _)| known == name && value.contains("{{"));
         found.ensure(given, parameter.line, || format!("nothing fills its parameter `{name}`"));
     }
 }

@@ -1,0 +1,101 @@
+//! Local AWS with Plumb deployed in it, from the real template by the real SAM CLI: what the demo and the end-to-end test
+//! share.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    path::{Path, PathBuf},
+};
+
+use plumb_local::{Call, Caller, Context, LocalAws, Options};
+use serde_json::{Value, json};
+
+use crate::tools::{Deploy, ToolError, Tools};
+
+/// The stack's name.
+pub(crate) const STACK: &str = "plumb";
+
+/// A running local AWS in which Plumb is deployed.
+pub(crate) struct Account {
+    local: LocalAws,
+    outputs: BTreeMap<String, String>,
+}
+
+impl Account {
+    /// Builds the functions, starts local AWS and deploys the template. `tell` hears what is being done.
+    pub(crate) async fn deployed(root: &Path, tell: impl Fn(&str)) -> Result<Self, Box<dyn Error>> {
+        tell("building the functions with `sam build` (the first time takes several minutes)");
+        blocking(root, |root| Tools::ensure(&root)?.sam_build()).await?;
+
+        tell("starting local AWS");
+        let local = LocalAws::start(Options::new(root.join(".plumb/local"))).await?;
+
+        tell(&format!("deploying template.yaml with `sam deploy` to {}", local.endpoint()));
+        let (endpoint, region) = (local.endpoint(), local.context().region().to_owned());
+        blocking(root, move |root| {
+            let deploy = Deploy { endpoint: &endpoint, region: &region, stack: STACK, parameters: &[] };
+            Tools::ensure(&root)?.sam_deploy(&deploy)
+        })
+        .await?;
+
+        let mut account = Self { local, outputs: BTreeMap::new() };
+        let stacks = account.call("cloudformation:DescribeStacks", json!({ "StackName": STACK })).await?;
+        let outputs =
+            stacks.pointer("/Stacks/0/Outputs").and_then(Value::as_array).cloned().unwrap_or_default();
+        account.outputs = outputs
+            .iter()
+            .filter_map(|output| Some((text(output, "/OutputKey")?, text(output, "/OutputValue")?)))
+            .collect();
+        Ok(account)
+    }
+
+    /// The account's clients, call log and events.
+    pub(crate) fn context(&self) -> &Context {
+        self.local.context()
+    }
+
+    /// The variables that lead AWS clients here.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        self.local.environment().into_iter().collect()
+    }
+
+    /// An output of the stack.
+    pub(crate) fn output(&self, name: &str) -> Result<&str, Box<dyn Error>> {
+        self.outputs
+            .get(name)
+            .map(String::as_str)
+            .ok_or_else(|| format!("the stack has no output `{name}`").into())
+    }
+
+    /// Calls AWS: `service:Api` as boto3 has them.
+    pub(crate) async fn call(&self, call: &str, params: Value) -> Result<Value, Box<dyn Error>> {
+        let (service, api) = call.split_once(':').unwrap_or((call, ""));
+        let call = Call {
+            service: service.to_owned(),
+            api: api.to_owned(),
+            params,
+            region: None,
+            caller: Caller::Outside,
+        };
+        Ok(self.context().worker().call(call).await?)
+    }
+
+    /// Ends local AWS.
+    pub(crate) async fn stop(self) {
+        self.local.stop().await;
+    }
+}
+
+/// Runs something that waits for a program, off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    root: &Path,
+    work: impl FnOnce(PathBuf) -> Result<T, ToolError> + Send + 'static,
+) -> Result<T, Box<dyn Error>> {
+    let root = root.to_path_buf();
+    Ok(tokio::task::spawn_blocking(move || work(root)).await??)
+}
+
+/// The text at a JSON Pointer.
+pub(crate) fn text(value: &Value, pointer: &str) -> Option<String> {
+    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+}

@@ -1,0 +1,247 @@
+//! What the demo does to the account, and how it watches.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use plumb_local::Caller;
+use serde_json::{Value, json};
+
+use super::{Violation, ledger, row::Row, table::Table};
+use crate::{
+    account::{Account, text},
+    test::say,
+};
+
+/// How long an act may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How often the table looks.
+const GLANCE: Duration = Duration::from_millis(400);
+
+/// The account, the ten resources and the table that shows them.
+pub(super) struct Stage<'a> {
+    account: &'a Account,
+    violations: &'a [Violation],
+    rows: Vec<Row>,
+    opened: Instant,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(account: &'a Account, violations: &'a [Violation]) -> Result<Self, Box<dyn Error>> {
+        let mut rows = Vec::new();
+        for violation in violations {
+            let control = plumb_catalogue::control(&violation.control.id).ok_or_else(|| {
+                format!("`{}` is not compiled in; run `cargo xtask codegen`", violation.control.id)
+            })?;
+            let (id, context) = (&violation.subject.resource, account.context());
+            rows.push(Row {
+                control: control.id.to_owned(),
+                resource: id.clone(),
+                key: format!(
+                    "{}#{}#{}#{}#{id}",
+                    control.id,
+                    context.account(),
+                    context.region(),
+                    control.resource_type
+                ),
+                ..Row::default()
+            });
+        }
+        Ok(Self { account, violations, rows, opened: Instant::now() })
+    }
+
+    /// Begins an act.
+    pub(super) fn open(&mut self, title: &str) {
+        say(&format!("\n━━ {title}"));
+        self.opened = Instant::now();
+        for row in &mut self.rows {
+            row.detected_after = None;
+        }
+    }
+
+    /// Watches until every row is done, or patience ends: the rows as they then stand.
+    pub(super) async fn until(&mut self, done: impl Fn(&Row) -> bool) -> Result<Vec<Row>, Box<dyn Error>> {
+        let mut table = Table::new();
+        loop {
+            let rows = self.rows().await?;
+            table.show(&rows, self.opened.elapsed().as_secs_f64());
+            if rows.iter().all(&done) || self.opened.elapsed() > PATIENCE {
+                table.close(&rows);
+                return Ok(rows);
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// The rows now.
+    pub(super) async fn rows(&mut self) -> Result<Vec<Row>, Box<dyn Error>> {
+        let records = ledger::records(self.account).await?;
+        let seconds = self.opened.elapsed().as_secs_f64();
+        let mut rows = std::mem::take(&mut self.rows);
+        for row in &mut rows {
+            let Some(record) = records.get(&row.key) else { continue };
+            let execution = row.execution.clone();
+            let was_moving = row.moves();
+            row.read(record, seconds);
+            if (was_moving || row.moves() || row.execution != execution)
+                && let Some(execution) = row.execution.clone()
+            {
+                row.steps = self.steps(&execution).await?;
+            }
+        }
+        self.rows = rows;
+        Ok(self.rows.clone())
+    }
+
+    async fn steps(&self, execution: &str) -> Result<Vec<(String, String)>, Box<dyn Error>> {
+        let parameters = json!({ "AutomationExecutionId": execution });
+        let answer = self.account.call("ssm:GetAutomationExecution", parameters).await?;
+        let steps = answer.pointer("/AutomationExecution/StepExecutions").and_then(Value::as_array);
+        Ok(steps
+            .into_iter()
+            .flatten()
+            .filter_map(|step| Some((text(step, "/StepName")?, text(step, "/StepStatus")?)))
+            .collect())
+    }
+
+    /// The ids of every execution so far, sorted.
+    pub(super) async fn executions(&self) -> Result<Vec<String>, Box<dyn Error>> {
+        let mut ids = Vec::new();
+        let mut next = None;
+        loop {
+            let parameters = match &next {
+                Some(token) => json!({ "NextToken": token }),
+                None => json!({}),
+            };
+            let answer = self.account.call("ssm:DescribeAutomationExecutions", parameters).await?;
+            let page = answer.pointer("/AutomationExecutionMetadataList").and_then(Value::as_array);
+            ids.extend(page.into_iter().flatten().filter_map(|one| text(one, "/AutomationExecutionId")));
+            next = text(&answer, "/NextToken");
+            if next.is_none() {
+                ids.sort();
+                return Ok(ids);
+            }
+        }
+    }
+
+    /// The mutating calls that runbooks made so far.
+    pub(super) fn mutations(&self) -> Vec<String> {
+        self.account
+            .context()
+            .calls()
+            .select(|call| call.mutating && matches!(call.caller, Caller::Execution { .. }))
+            .iter()
+            .map(|call| format!("{}:{} {}", call.service, call.operation, call.about))
+            .collect()
+    }
+
+    pub(super) async fn set_policy(&self, policy: &str) -> Result<(), Box<dyn Error>> {
+        let name = self.account.output("PolicyParameter")?;
+        let parameters = json!({ "Name": name, "Value": policy, "Type": "String", "Overwrite": true });
+        self.account.call("ssm:PutParameter", parameters).await.map(drop)
+    }
+
+    /// Runs the sweep as its schedule would.
+    pub(super) async fn sweep(&self) -> Result<(), Box<dyn Error>> {
+        let function = self.account.output("SweepFunction")?;
+        let answer =
+            self.account.call("lambda:Invoke", json!({ "FunctionName": function, "Payload": "{}" })).await?;
+        match answer.get("FunctionError").and_then(Value::as_str) {
+            Some(error) => Err(format!("the sweep failed: {error}: {}", answer["Payload"]).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends each resource's first finding again, twice: late and doubled.
+    pub(super) async fn repeat_the_findings(&self) -> Result<(), Box<dyn Error>> {
+        let long_ago = Timestamp::now() - jiff::SignedDuration::from_secs(3600);
+        for violation in self.violations {
+            let control = plumb_catalogue::control(&violation.control.id);
+            let (Some(control), context) = (control, self.account.context()) else { continue };
+            let Some(rule) = control.config_rules.first() else { continue };
+            let event = json!({
+                "version": "0", "id": "repeated", "source": "aws.config",
+                "detail-type": "Config Rules Compliance Change", "account": context.account(),
+                "region": context.region(), "time": long_ago, "resources": [],
+                "detail": {
+                    "messageType": "ComplianceChangeNotification", "awsAccountId": context.account(),
+                    "awsRegion": context.region(), "configRuleName": rule.name,
+                    "resourceType": control.resource_type, "resourceId": violation.subject.resource,
+                    "newEvaluationResult": { "complianceType": "NON_COMPLIANT", "resultRecordedTime": long_ago },
+                },
+            });
+            for _ in 0..2 {
+                self.send(&event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn ask_for_rollback(&self, violation: &Violation) -> Result<(), Box<dyn Error>> {
+        let control = plumb_catalogue::control(&violation.control.id).ok_or("no such control")?;
+        let context = self.account.context();
+        let resource = json!({
+            "account": context.account(), "region": context.region(), "type": control.resource_type,
+            "id": violation.subject.resource,
+        });
+        self.send(&json!({
+            "version": "0", "id": "rollback", "source": "plumb", "detail-type": "Plumb Rollback Requested",
+            "account": context.account(), "region": context.region(), "time": Timestamp::now(), "resources": [],
+            "detail": { "control": control.id, "resource": resource, "requested_by": "the demo" },
+        }))
+        .await
+    }
+
+    async fn send(&self, event: &Value) -> Result<(), Box<dyn Error>> {
+        let queue = self.account.output("FindingsQueueUrl")?;
+        let message = json!({ "QueueUrl": queue, "MessageBody": event.to_string() });
+        self.account.call("sqs:SendMessage", message).await.map(drop)
+    }
+
+    /// Waits until both queues are empty and no runbook runs.
+    pub(super) async fn drained(&self) -> Result<(), Box<dyn Error>> {
+        let (from, mut calm) = (Instant::now(), 0);
+        while calm < 5 && from.elapsed() < PATIENCE {
+            let mut waiting = 0;
+            for queue in ["FindingsQueueUrl", "StatusQueueUrl"] {
+                waiting += self.messages(queue).await?;
+            }
+            calm = if waiting == 0 { calm + 1 } else { 0 };
+            tokio::time::sleep(GLANCE).await;
+        }
+        if calm < 5 { Err("the queues did not drain".into()) } else { Ok(()) }
+    }
+
+    /// How many messages could not be worked on.
+    pub(super) async fn dead_letters(&self) -> Result<u64, Box<dyn Error>> {
+        Ok(self.messages("FindingsDeadLettersUrl").await? + self.messages("StatusDeadLettersUrl").await?)
+    }
+
+    async fn messages(&self, output: &str) -> Result<u64, Box<dyn Error>> {
+        let queue = self.account.output(output)?;
+        let parameters = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
+        let answer = self.account.call("sqs:GetQueueAttributes", parameters).await?;
+        let count = |name: &str| {
+            text(&answer, &format!("/Attributes/{name}"))
+                .and_then(|count| count.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        Ok(count("ApproximateNumberOfMessages") + count("ApproximateNumberOfMessagesNotVisible"))
+    }
+
+    /// How often each function called each operation.
+    pub(super) fn calls_by_function(&self) -> Value {
+        let mut counts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for call in self.account.context().calls().select(|_| true) {
+            if let Caller::Function { name } = &call.caller {
+                let operation = format!("{}:{}", call.service, call.operation);
+                *counts.entry(name.clone()).or_default().entry(operation).or_default() += 1;
+            }
+        }
+        json!(counts)
+    }
+}

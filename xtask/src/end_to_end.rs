@@ -1,0 +1,49 @@
+//! The end-to-end test: the deployed template on local AWS, with assertions made by `tests/e2e` through boto3.
+
+use std::{error::Error, path::Path, process::Command};
+
+use crate::{
+    account::{Account, STACK},
+    test::{Tally, counted, pytest_result, say},
+    tools,
+};
+
+/// Deploys and asserts.
+pub(crate) fn run(root: &Path) -> Result<Tally, Box<dyn Error>> {
+    let python = environment(root)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let account = runtime.block_on(Account::deployed(root, say))?;
+    let mut pytest = Command::new(python);
+    pytest
+        .args(["-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-v", "tests/e2e"])
+        .current_dir(root)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PLUMB_STACK", STACK)
+        .envs(account.environment());
+    let tally = counted(pytest, pytest_result);
+    runtime.block_on(account.stop());
+    tally
+}
+
+/// The test's own virtual environment, below `.plumb/`; its Python.
+fn environment(root: &Path) -> Result<std::path::PathBuf, Box<dyn Error>> {
+    let requirements = root.join("tests/e2e/requirements.txt");
+    let home = root.join(".plumb/e2e");
+    Ok(tools::virtual_environment(&home, &requirements)?.join("bin/python"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_tests_requirements_are_pinned() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let text = fs::read_to_string(root.join("tests/e2e/requirements.txt")).unwrap();
+        for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+            assert!(line.contains("=="), "{line}");
+        }
+    }
+}
