@@ -1,15 +1,30 @@
 """Runs moto's server on loopback: moto_launcher.py PORT."""
 
 import logging
+import random
+import string
 import sys
 
 import watch
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.rds.models import DBInstance
 from werkzeug.serving import run_simple
+
+
+def identify_instances():
+    """moto gives every RDS instance one and the same DbiResourceId, which is AWS Config's id of the instance."""
+    make = DBInstance.__init__
+
+    def make_with_id(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        self.dbi_resource_id = "db-" + "".join(random.choices(string.ascii_uppercase + string.digits, k=26))
+
+    DBInstance.__init__ = make_with_id
 
 
 def main():
     watch.end_with_parent()
+    identify_instances()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(create_backend_app)
     run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=True, request_handler=MotoRequestHandler)

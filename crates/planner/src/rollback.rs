@@ -30,6 +30,10 @@ pub fn plan_rollback(
     let action = refusal.is_none().then(|| {
         let role = deployment.role(&prior.control, &prior.resource.account);
         let mut parameters: BTreeMap<_, _> = parameters(control, &finding, &role);
+        // How it was to be fixed is no business of the rollback's, and SSM refuses parameters that a document lacks.
+        let constant =
+            |name: &str| control.parameters.iter().any(|p| p.name == name && !p.value.starts_with("{{"));
+        parameters.retain(|name, _| !constant(name));
         if let Some(before) = &prior.before {
             let text = before.as_str().map_or_else(|| before.to_string(), str::to_owned);
             parameters.insert("Before".to_owned(), vec![text]);

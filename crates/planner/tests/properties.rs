@@ -24,7 +24,10 @@ fn control(safety: Mode, reversibility: Reversibility) -> Control {
         config_rules: &[],
         security_hub: &[],
         api_calls: &[],
-        parameters: &[RunbookParameter { name: "BucketName", value: "{{resource.id}}" }],
+        parameters: &[
+            RunbookParameter { name: "BucketName", value: "{{resource.id}}" },
+            RunbookParameter { name: "Depth", value: "full" },
+        ],
         safety,
         disruption: "none",
         cost: "none",
@@ -257,7 +260,9 @@ proptest! {
             prop_assert!(prior.before.is_some());
             prop_assert_ne!(control.reversibility, Reversibility::None);
             let action = decision.action.expect("a start has an action");
-            prop_assert!(action.parameters.contains_key("Before"));
+            // What names the resource, what was captured, and the role: not how it was to be fixed.
+            let given: Vec<_> = action.parameters.keys().map(String::as_str).collect();
+            prop_assert_eq!(given, ["AutomationAssumeRole", "Before", "BucketName"]);
             prop_assert!(action.document.ends_with("-rollback"));
         }
     }

@@ -53,9 +53,11 @@ impl<'a> Runbooks<'a> {
         self.run(&self.remediate, self.parameters(subject)).await
     }
 
-    /// Like the planner: the remediation's parameters and what it captured.
+    /// Like the planner: what names the resource, and what the remediation captured.
     pub(super) async fn roll_back(&self, subject: &Subject, before: &str) -> Result<Run, ProofError> {
         let mut parameters = self.parameters(subject);
+        parameters
+            .retain(|name, _| self.control.parameters.get(name).is_none_or(|value| value.starts_with("{{")));
         // The ledger keeps it parsed, so that spelling and order are another by the time of the rollback.
         let before = serde_json::from_str::<Value>(before)
             .map_or_else(|_| before.to_owned(), |value| value.to_string());
