@@ -67,12 +67,8 @@ impl Emulators {
         home: &Path,
     ) -> Result<Self, StartError> {
         let gateway = ports.gateway_url();
-        let scratch = home.join("tmp");
-        std::fs::create_dir_all(&scratch)
-            .map_err(|error| StartError::new(format!("`{}` can't be made: {error}", scratch.display())))?;
-
         let mut moto = python.program("moto_launcher.py", region, &gateway);
-        moto.arg(ports.moto.to_string()).env("MOTO_ACCOUNT_ID", account).env("TMPDIR", &scratch);
+        moto.arg(ports.moto.to_string()).env("MOTO_ACCOUNT_ID", account);
 
         let mut ministack = python.program("ministack_launcher.py", region, &gateway);
         ministack
@@ -86,8 +82,7 @@ impl Emulators {
             .env("SFTP_ENABLED", "0")
             .env("IOT_MTLS_ENABLED", "0")
             // It would tidy up containers of its own name, which are somebody else's.
-            .env("DOCKER_HOST", "unix:///nonexistent")
-            .env("TMPDIR", &scratch);
+            .env("DOCKER_HOST", "unix:///nonexistent");
 
         let mut started =
             Self { moto: launch(moto, home, "moto")?, ministack: launch(ministack, home, "ministack")? };

@@ -346,3 +346,56 @@ fn about(asked: &Asked) -> String {
     found.truncate(5);
     found.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(uri: &'static str, content_type: &str, body: &'static str) -> Asked {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
+        Asked {
+            method: Method::POST,
+            uri: Uri::from_static(uri),
+            headers,
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn the_log_names_what_a_call_was_about_and_keeps_documents_out() {
+        let json = r#"{"Name":"plumb-x","Content":"secret","DocumentVersion":"3"}"#;
+        assert_eq!(about(&asked("/", "application/x-amz-json-1.1", json)), "DocumentVersion=3 Name=plumb-x");
+        let form = "Action=AuthorizeSecurityGroupIngress&Version=2016-11-15&GroupId=sg-1&IpPermissions.1.FromPort=22";
+        assert_eq!(about(&asked("/", "application/x-www-form-urlencoded", form)), "GroupId=sg-1");
+        assert_eq!(about(&asked("/a%20bucket/key", "application/xml", "<Policy/>")), "/a bucket/key");
+    }
+
+    #[test]
+    fn an_error_code_is_found_in_every_protocol() {
+        let code = |header: Option<&str>, body: &str| {
+            let mut headers = HeaderMap::new();
+            if let Some(header) = header {
+                headers.insert("x-amzn-errortype", header.parse().unwrap());
+            }
+            error_code(&headers, body.as_bytes(), StatusCode::BAD_REQUEST)
+        };
+        assert_eq!(code(None, r#"{"__type":"com.amazonaws.ssm#InvalidDocument"}"#), "InvalidDocument");
+        assert_eq!(code(Some("ResourceNotFoundException:http://internal/"), ""), "ResourceNotFoundException");
+        assert_eq!(code(None, "<Error><Code>NoSuchBucket</Code></Error>"), "NoSuchBucket");
+        assert_eq!(code(None, ""), "400");
+    }
+
+    #[test]
+    fn a_bucket_in_the_host_name_is_moved_into_the_path() {
+        let of = |host: &str, path: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            path_style(&Uri::from_static(path), &headers).to_string()
+        };
+        assert_eq!(of("bucket.localhost:4599", "/key?acl"), "/bucket/key?acl");
+        assert_eq!(of("bucket.s3.localhost", "/"), "/bucket/");
+        assert_eq!(of("localhost:4599", "/bucket/key"), "/bucket/key");
+        assert_eq!(of("127.0.0.1:4599", "/bucket"), "/bucket");
+    }
+}

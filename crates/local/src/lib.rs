@@ -16,7 +16,7 @@ mod lines;
 mod members;
 mod pages;
 pub mod proof;
-pub mod python;
+mod python;
 pub mod service;
 pub mod ssm;
 mod start;

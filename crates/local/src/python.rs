@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use crate::start::StartError;
 
 /// What the environment consists of.
-pub const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
+const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
 const FILES: [(&str, &str); 9] = [
     ("boto3_worker.py", include_str!("../python/boto3_worker.py")),
@@ -29,22 +29,24 @@ const FILES: [(&str, &str); 9] = [
 
 /// A Python virtual environment with everything in `requirements.txt`, and the programs to run in it.
 #[derive(Debug, Clone)]
-pub struct Python {
+pub(crate) struct Python {
     interpreter: PathBuf,
     programs: PathBuf,
+    scratch: PathBuf,
 }
 
 impl Python {
     /// Makes the environment at `venv`, unless it is there and made from the same requirements; puts the programs
-    /// into `programs`. Says on stderr what takes long.
+    /// into `<home>/python` and empties `<home>/tmp`, where they keep their files. Says on stderr what takes long.
     ///
     /// # Errors
     /// When there is no Python 3.10 or newer, or a package can't be installed.
-    pub async fn ready(venv: &Path, programs: &Path) -> Result<Self, StartError> {
-        write_programs(programs).map_err(|error| {
-            StartError::new(format!("`{}` can't be written: {error}", programs.display()))
-        })?;
-        let python = Self { interpreter: venv.join("bin/python"), programs: programs.to_path_buf() };
+    pub(crate) async fn ready(venv: &Path, home: &Path) -> Result<Self, StartError> {
+        let (programs, scratch) = (home.join("python"), home.join("tmp"));
+        write_programs(&programs)
+            .and_then(|()| emptied(&scratch))
+            .map_err(|error| StartError::new(format!("`{}` can't be written to: {error}", home.display())))?;
+        let python = Self { interpreter: venv.join("bin/python"), programs, scratch };
         // Two runs may want the same environment at the same time: the second waits and finds it made.
         let _making = alone(venv).await?;
         let stamp = venv.join("plumb-requirements");
@@ -94,6 +96,7 @@ impl Python {
                 ("PYTHONUNBUFFERED", "1"),
                 ("NO_PROXY", "*"),
             ])
+            .env("TMPDIR", &self.scratch)
             .stdin(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
@@ -114,6 +117,13 @@ fn write_programs(folder: &Path) -> std::io::Result<()> {
         std::fs::rename(&new, &path)?;
     }
     Ok(())
+}
+
+fn emptied(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => std::fs::create_dir_all(folder),
+    }
 }
 
 async fn alone(venv: &Path) -> Result<std::fs::File, StartError> {

@@ -75,7 +75,7 @@ impl LocalAws {
             .and_then(|()| std::path::absolute(&home))
             .map_err(|error| StartError::new(format!("`{}` can't be made: {error}", home.display())))?;
         let venv = venv.map_or_else(|| home.join("venv"), |venv| std::path::absolute(&venv).unwrap_or(venv));
-        let python = Python::ready(&venv, &home.join("python")).await?;
+        let python = Python::ready(&venv, &home).await?;
 
         let taken = |error| StartError::new(format!("can't listen on `{listen}`: {error}"));
         let listener = TcpListener::bind(listen).await.map_err(taken)?;

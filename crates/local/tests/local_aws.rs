@@ -1,9 +1,5 @@
 //! Local AWS as a client sees it. Each test starts one of its own: it takes a second.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a helper that can't do its work has failed the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper that can't do its work has failed the test")]
 
 use std::{path::PathBuf, time::Duration};
 
