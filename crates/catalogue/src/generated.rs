@@ -167,10 +167,8 @@ pub(crate) static CONTROLS: &[Control] = &[
         parameters: &[
             RunbookParameter { name: "VpcId", value: "{{resource.id}}" },
             RunbookParameter { name: "TrafficType", value: "REJECT" },
-            RunbookParameter { name: "LogGroupName", value: "" },
             RunbookParameter { name: "CreateLogGroup", value: "true" },
             RunbookParameter { name: "RetentionInDays", value: "90" },
-            RunbookParameter { name: "DeliveryRoleArn", value: "" },
             RunbookParameter { name: "CreateDeliveryRole", value: "true" },
         ],
         safety: Mode::Auto,
