@@ -1,6 +1,6 @@
 //! Reading documents and binding parameters.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use plumb_automation::{
     Document, ParameterError,
@@ -152,7 +152,7 @@ fn yaml_that_grows_is_refused() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let previous = format!("*a{}, ", level - 1).repeat(9);
-        bomb.push_str(&format!("a{level}: &a{level} [{previous}]\n"));
+        writeln!(bomb, "a{level}: &a{level} [{previous}]").unwrap();
     }
     assert!(Document::parse(&bomb).is_err());
     assert!(Document::parse(&"[".repeat(100_000)).is_err());
@@ -229,7 +229,7 @@ fn parameters_outside_their_constraints_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(250))]
 
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,200}") {
@@ -257,7 +257,7 @@ proptest! {
         parameters.insert(name, texts);
         if let Ok(bound) = document.bind(&parameters) {
             prop_assert!(bound.values().values().all(|value| *value != Value::Null));
-            prop_assert_eq!(document.bind(&bound.wire()).map(|b| b.wire()).unwrap_or_else(|_| bound.wire()), bound.wire());
+            prop_assert_eq!(document.bind(&bound.wire()), Ok(bound));
         }
     }
 }

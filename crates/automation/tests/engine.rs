@@ -1,5 +1,6 @@
 //! The interpreter on documents, with every port a fake and virtual time.
 
+#[cfg(test)]
 mod support;
 
 use std::time::Duration;
@@ -333,7 +334,7 @@ async fn a_step_that_takes_too_long_times_out() {
         ("timeoutSeconds: 4, onFailure: 'step:B', isCritical: false", Status::Success, "B Success", 5),
         ("timeoutSeconds: 4, onFailure: 'step:B'", Status::TimedOut, "B Success", 5),
     ] {
-        let world = World::new().answer("x:Y", json!({})).latency(Duration::from_secs(60));
+        let world = World::new().answer("x:Y", json!({})).latency(Duration::from_mins(1));
         let execution = world.run(&text(fields), &[]).await;
         assert_eq!(execution.status, status, "{fields}");
         assert_eq!(steps(&execution), ["A TimedOut".to_owned(), second.to_owned()], "{fields}");

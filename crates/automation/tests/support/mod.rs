@@ -100,7 +100,7 @@ impl World {
         self
     }
 
-    pub(crate) fn start(&self, text: &str, parameters: &[(&str, &str)]) -> Start {
+    pub(crate) fn start(text: &str, parameters: &[(&str, &str)]) -> Start {
         let document = Arc::new(Document::parse(text).unwrap());
         let given: BTreeMap<String, Vec<String>> =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
@@ -132,7 +132,7 @@ impl World {
         parameters: &[(&str, &str)],
         signals: Signals,
     ) -> Execution {
-        run(self.start(text, parameters), self.ports.clone(), signals).await
+        run(Self::start(text, parameters), self.ports.clone(), signals).await
     }
 
     /// Runs a document and stops it after some time.
@@ -143,7 +143,7 @@ impl World {
         stop: impl FnOnce(&Stopper) + Send + 'static,
     ) -> Execution {
         let (stopper, signals) = signals();
-        let task = tokio::spawn(run(self.start(text, &[]), self.ports.clone(), signals));
+        let task = tokio::spawn(run(Self::start(text, &[]), self.ports.clone(), signals));
         tokio::time::sleep(after).await;
         stop(&stopper);
         task.await.unwrap()
