@@ -52,15 +52,16 @@ async fn rules_are_put_described_and_refused(aws: &Aws) {
     assert!(rule["ConfigRuleArn"].as_str().unwrap().contains(":config-rule/config-rule-"), "{rule}");
     let unknown = json!({"ConfigRuleNames": ["nonesuch"]});
     assert_eq!(
-        aws.refused("config", "DescribeConfigRules", unknown.clone()).await,
+        aws.try_call("config", "DescribeConfigRules", unknown.clone()).await.unwrap_err().code,
         "NoSuchConfigRuleException"
     );
     assert_eq!(
-        aws.refused("config", "StartConfigRulesEvaluation", unknown).await,
+        aws.try_call("config", "StartConfigRulesEvaluation", unknown).await.unwrap_err().code,
         "NoSuchConfigRuleException"
     );
     let rule = json!({"ConfigRuleName": "x", "Source": {"Owner": "AWS", "SourceIdentifier": "NO_SUCH_RULE"}});
-    let refused = aws.refused("config", "PutConfigRule", json!({"ConfigRule": rule})).await;
+    let refused =
+        aws.try_call("config", "PutConfigRule", json!({"ConfigRule": rule})).await.unwrap_err().code;
     assert_eq!(refused, "InvalidParameterValueException");
     let recorders = aws.call("config", "DescribeConfigurationRecorderStatus", json!({})).await;
     assert_eq!(recorders["ConfigurationRecordersStatus"][0]["recording"], true);
@@ -205,10 +206,16 @@ async fn custom_rules_take_evaluations(aws: &Aws) {
     aws.call("config", "PutEvaluations", put.clone()).await;
     verdict(aws, "own", "paged-0", Some("NON_COMPLIANT")).await;
     let wrong = json!({"Evaluations": put["Evaluations"], "ResultToken": "nonesuch"});
-    assert_eq!(aws.refused("config", "PutEvaluations", wrong).await, "InvalidResultTokenException");
+    assert_eq!(
+        aws.try_call("config", "PutEvaluations", wrong).await.unwrap_err().code,
+        "InvalidResultTokenException"
+    );
     aws.call("config", "DeleteConfigRule", json!({"ConfigRuleName": "own"})).await;
     let gone = json!({"ConfigRuleName": "own"});
-    assert_eq!(aws.refused("config", "DeleteConfigRule", gone).await, "NoSuchConfigRuleException");
+    assert_eq!(
+        aws.try_call("config", "DeleteConfigRule", gone).await.unwrap_err().code,
+        "NoSuchConfigRuleException"
+    );
 }
 
 async fn a_change_reaches_a_queue_in_the_shape_of_aws(aws: &Aws, queue: &str) {

@@ -78,6 +78,7 @@ async fn documents_are_kept_and_run() {
     bad_starts_are_refused(&aws).await;
     a_token_starts_one_execution(&aws).await;
     executions_can_be_stopped_and_listed(&aws).await;
+    a_hundred_run_at_once_and_the_others_wait(&aws).await;
     aws.local.stop().await;
 }
 
@@ -92,7 +93,10 @@ async fn documents_have_versions(aws: &Aws) {
     assert_eq!(description["Status"], "Active");
     assert_eq!(description["Hash"].as_str().unwrap().len(), 64);
     assert_eq!(description["Parameters"].as_array().unwrap().len(), 2, "{description}");
-    assert_eq!(aws.refused("ssm", "CreateDocument", create).await, "DocumentAlreadyExists");
+    assert_eq!(
+        aws.try_call("ssm", "CreateDocument", create).await.unwrap_err().code,
+        "DocumentAlreadyExists"
+    );
 
     let changed = RUNBOOK.replace("Switches versioning on.", "Switches versioning on, again.");
     let update = json!({
@@ -101,13 +105,19 @@ async fn documents_have_versions(aws: &Aws) {
     let updated = aws.call("ssm", "UpdateDocument", update.clone()).await;
     assert_eq!(updated["DocumentDescription"]["LatestVersion"], "2");
     assert_eq!(updated["DocumentDescription"]["DefaultVersion"], "1");
-    assert_eq!(aws.refused("ssm", "UpdateDocument", update).await, "DuplicateDocumentContent");
+    assert_eq!(
+        aws.try_call("ssm", "UpdateDocument", update).await.unwrap_err().code,
+        "DuplicateDocumentContent"
+    );
     let get = |version: &str| json!({"Name": "versioning", "DocumentVersion": version});
     let versions =
         async |asked: &str| aws.call("ssm", "GetDocument", get(asked)).await["DocumentVersion"].clone();
     assert_eq!(versions("$DEFAULT").await, "1");
     assert_eq!(versions("$LATEST").await, "2");
-    assert_eq!(aws.refused("ssm", "GetDocument", get("3")).await, "InvalidDocumentVersion");
+    assert_eq!(
+        aws.try_call("ssm", "GetDocument", get("3")).await.unwrap_err().code,
+        "InvalidDocumentVersion"
+    );
     let default = json!({"Name": "versioning", "DocumentVersion": "2"});
     aws.call("ssm", "UpdateDocumentDefaultVersion", default).await;
     assert_eq!(versions("$DEFAULT").await, "2");
@@ -128,7 +138,7 @@ async fn documents_have_versions(aws: &Aws) {
     let shared = aws.call("ssm", "DescribeDocumentPermission", asked).await;
     assert_eq!(shared["AccountIds"], json!(["210987654321"]));
     assert_eq!(
-        aws.refused("ssm", "DeleteDocument", json!({"Name": "versioning"})).await,
+        aws.try_call("ssm", "DeleteDocument", json!({"Name": "versioning"})).await.unwrap_err().code,
         "InvalidDocumentOperation"
     );
     let default = json!({"Name": "versioning", "DocumentVersion": "1"});
@@ -143,9 +153,18 @@ async fn bad_documents_are_refused(aws: &Aws) {
     assert_eq!(error.code, "InvalidDocumentContent");
     assert!(error.message.contains("no steps"), "{error}");
     let large = format!("{RUNBOOK}# {}", "x".repeat(64 * 1024));
-    assert_eq!(aws.refused("ssm", "CreateDocument", create(large)).await, "MaxDocumentSizeExceeded");
-    assert_eq!(aws.refused("ssm", "DescribeDocument", json!({"Name": "broken"})).await, "InvalidDocument");
-    assert_eq!(aws.refused("ssm", "DeleteDocument", json!({"Name": "broken"})).await, "InvalidDocument");
+    assert_eq!(
+        aws.try_call("ssm", "CreateDocument", create(large)).await.unwrap_err().code,
+        "MaxDocumentSizeExceeded"
+    );
+    assert_eq!(
+        aws.try_call("ssm", "DescribeDocument", json!({"Name": "broken"})).await.unwrap_err().code,
+        "InvalidDocument"
+    );
+    assert_eq!(
+        aws.try_call("ssm", "DeleteDocument", json!({"Name": "broken"})).await.unwrap_err().code,
+        "InvalidDocument"
+    );
 }
 
 async fn other_operations_are_left_to_the_emulator(aws: &Aws) {
@@ -248,11 +267,12 @@ async fn bad_starts_are_refused(aws: &Aws) {
             "InvalidTarget",
         ),
     ] {
-        let refused = aws.refused("ssm", "StartAutomationExecution", start(changes.clone())).await;
+        let refused =
+            aws.try_call("ssm", "StartAutomationExecution", start(changes.clone())).await.unwrap_err().code;
         assert_eq!(refused, code, "{changes}");
     }
     let unknown = json!({"AutomationExecutionId": "00000000-0000-0000-0000-000000000000"});
-    let refused = aws.refused("ssm", "GetAutomationExecution", unknown).await;
+    let refused = aws.try_call("ssm", "GetAutomationExecution", unknown).await.unwrap_err().code;
     assert_eq!(refused, "AutomationExecutionNotFoundException");
 }
 
@@ -267,7 +287,8 @@ async fn a_token_starts_one_execution(aws: &Aws) {
     let shouted =
         aws.call("ssm", "StartAutomationExecution", with_token("subject", &token.to_uppercase())).await;
     assert_eq!(first["AutomationExecutionId"], shouted["AutomationExecutionId"]);
-    let refused = aws.refused("ssm", "StartAutomationExecution", with_token("another", token)).await;
+    let refused =
+        aws.try_call("ssm", "StartAutomationExecution", with_token("another", token)).await.unwrap_err().code;
     assert_eq!(refused, "IdempotentParameterMismatch");
 }
 
@@ -287,7 +308,7 @@ async fn executions_can_be_stopped_and_listed(aws: &Aws) {
         })
         .await;
     assert_eq!(ended["AutomationExecution"]["AutomationExecutionStatus"], "Cancelled");
-    let refused = aws.refused("ssm", "StopAutomationExecution", asked.clone()).await;
+    let refused = aws.try_call("ssm", "StopAutomationExecution", asked.clone()).await.unwrap_err().code;
     assert_eq!(refused, "InvalidAutomationStatusUpdateException");
 
     let filters = json!({"Filters": [{"Key": "ExecutionStatus", "Values": ["Cancelled"]}]});
@@ -302,7 +323,32 @@ async fn executions_can_be_stopped_and_listed(aws: &Aws) {
     let steps = aws.call("ssm", "DescribeAutomationStepExecutions", asked.clone()).await;
     assert_eq!(steps["StepExecutions"][0]["StepName"], "Wait");
     let signal = json!({"AutomationExecutionId": asked["AutomationExecutionId"], "SignalType": "Resume"});
-    assert_eq!(aws.refused("ssm", "SendAutomationSignal", signal).await, "InvalidAutomationSignalException");
+    assert_eq!(
+        aws.try_call("ssm", "SendAutomationSignal", signal).await.unwrap_err().code,
+        "InvalidAutomationSignalException"
+    );
+}
+
+async fn a_hundred_run_at_once_and_the_others_wait(aws: &Aws) {
+    let nap = SLEEPER.replace("PT10M", "PT4S");
+    aws.call("ssm", "CreateDocument", json!({"Name": "nap", "Content": nap, "DocumentType": "Automation"}))
+        .await;
+    for _ in 0..102 {
+        aws.call("ssm", "StartAutomationExecution", json!({"DocumentName": "nap"})).await;
+    }
+    let waiting = json!({"Filters": [
+        {"Key": "DocumentNamePrefix", "Values": ["nap"]}, {"Key": "ExecutionStatus", "Values": ["Pending"]},
+    ]});
+    let waiting = aws.call("ssm", "DescribeAutomationExecutions", waiting).await;
+    assert_eq!(waiting["AutomationExecutionMetadataList"].as_array().unwrap().len(), 2);
+    let unfinished = json!({"Filters": [
+        {"Key": "DocumentNamePrefix", "Values": ["nap"]},
+        {"Key": "ExecutionStatus", "Values": ["Pending", "InProgress"]},
+    ]});
+    aws.until("ssm", "DescribeAutomationExecutions", unfinished, |answer| {
+        answer["AutomationExecutionMetadataList"].as_array().unwrap().is_empty()
+    })
+    .await;
 }
 
 fn start(bucket: &str) -> Value {

@@ -67,11 +67,10 @@ impl Executions {
     pub(super) fn admit(&self, admission: Admission<'_>) -> Result<Admitted, AwsError> {
         let mut known = self.lock();
         let Admission { region, execution, stopper, token } = admission;
-        if let Some((token, request)) = token {
-            if let Some(id) = before(&known, region, token, &request)? {
-                return Ok(Admitted::Before(id));
-            }
-            known.tokens.insert(key(region, token), (request, execution.id.clone()));
+        if let Some((token, request)) = &token
+            && let Some(id) = before(&known, region, token, request)?
+        {
+            return Ok(Admitted::Before(id));
         }
         let queued =
             known.executions.values().filter(|record| record.queued && record.region == region).count();
@@ -80,6 +79,9 @@ impl Executions {
                 "AutomationExecutionLimitExceededException",
                 format!("{queued} executions are waiting already; try again when some have ended"),
             ));
+        }
+        if let Some((token, request)) = token {
+            known.tokens.insert(key(region, token), (request, execution.id.clone()));
         }
         let record = Record { region: region.to_owned(), execution, stopper: Some(stopper), queued: true };
         known.executions.insert(record.execution.id.clone(), record);
@@ -190,4 +192,109 @@ pub(super) fn not_found(id: &str) -> AwsError {
         "AutomationExecutionNotFoundException",
         format!("Automation execution with execution ID {id} was not found"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use plumb_automation::{Document, Environment, Start, parameters::Bound, signals};
+    use serde_json::json;
+
+    use super::*;
+
+    const REGION: &str = "us-east-1";
+    const TOKEN: &str = "0b0e1b5c-8f0a-5d6e-9c3f-0123456789ab";
+
+    fn document() -> Arc<Document> {
+        let steps =
+            "schemaVersion: '0.3'\nmainSteps: [{name: Wait, action: 'aws:sleep', inputs: {Duration: PT1S}}]";
+        Arc::new(Document::parse(steps).unwrap())
+    }
+
+    fn admit(
+        executions: &Executions,
+        document: &Arc<Document>,
+        id: &str,
+        token: Option<(&str, Value)>,
+    ) -> Result<Admitted, AwsError> {
+        let start = Start {
+            id: id.to_owned(),
+            document_name: "wait".to_owned(),
+            document_version: "1".to_owned(),
+            document: Arc::clone(document),
+            parameters: Bound::default(),
+            environment: Environment {
+                account: "123456789012".to_owned(),
+                region: REGION.to_owned(),
+                partition: "aws".to_owned(),
+            },
+            executed_by: String::new(),
+            parent_id: None,
+            depth: 0,
+        };
+        let (stopper, _) = signals();
+        let execution = start.execution(Timestamp::UNIX_EPOCH);
+        executions.admit(Admission { region: REGION, execution, stopper, token })
+    }
+
+    #[test]
+    fn a_token_is_for_one_request_whatever_its_case() {
+        let (executions, document) = (Executions::default(), document());
+        let request = json!({"DocumentName": "wait"});
+        let first = admit(&executions, &document, "a", Some((TOKEN, request.clone()))).unwrap();
+        assert!(matches!(first, Admitted::New));
+        let shouted = TOKEN.to_uppercase();
+        let again = admit(&executions, &document, "b", Some((shouted.as_str(), request))).unwrap();
+        assert!(matches!(again, Admitted::Before(id) if id == "a"));
+        let other = admit(&executions, &document, "c", Some((TOKEN, json!({"DocumentName": "other"}))));
+        assert_eq!(other.err().unwrap().code, "IdempotentParameterMismatch");
+        assert_eq!(executions.before("eu-west-1", TOKEN, &json!({})), Ok(None));
+    }
+
+    #[test]
+    fn a_full_queue_takes_no_more_until_one_has_its_slot() {
+        let (executions, document) = (Executions::default(), document());
+        for number in 0..MOST_QUEUED {
+            admit(&executions, &document, &number.to_string(), None).unwrap();
+        }
+        let refused = admit(&executions, &document, "one more", None);
+        assert_eq!(refused.err().unwrap().code, "AutomationExecutionLimitExceededException");
+        assert!(executions.dequeue("0"));
+        assert!(admit(&executions, &document, "one more", None).is_ok());
+    }
+
+    #[test]
+    fn a_refused_request_does_not_use_up_its_token() {
+        let (executions, document) = (Executions::default(), document());
+        for number in 0..MOST_QUEUED {
+            admit(&executions, &document, &number.to_string(), None).unwrap();
+        }
+        assert!(admit(&executions, &document, "late", Some((TOKEN, json!({})))).is_err());
+        executions.dequeue("0");
+        let later = admit(&executions, &document, "late", Some((TOKEN, json!({})))).unwrap();
+        assert!(matches!(later, Admitted::New));
+    }
+
+    #[test]
+    fn one_that_waits_for_a_slot_is_cancelled_at_once_and_never_runs() {
+        let (executions, document) = (Executions::default(), document());
+        admit(&executions, &document, "a", None).unwrap();
+        let stopped = executions.stop(REGION, "a", Stop::Cancel, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(stopped.map(|execution| execution.status), Some(Status::Cancelled));
+        assert!(!executions.dequeue("a"));
+        let again = executions.stop(REGION, "a", Stop::Cancel, Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(again.code, "InvalidAutomationStatusUpdateException");
+    }
+
+    #[test]
+    fn an_execution_belongs_to_its_region() {
+        let (executions, document) = (Executions::default(), document());
+        admit(&executions, &document, "a", None).unwrap();
+        assert!(executions.get(REGION, "a").is_ok());
+        assert_eq!(
+            executions.get("eu-west-1", "a").unwrap_err().code,
+            "AutomationExecutionNotFoundException"
+        );
+    }
 }

@@ -27,14 +27,6 @@ impl Aws {
         }
     }
 
-    /// A call that must fail; its error code.
-    pub(crate) async fn refused(&self, service: &str, api: &str, params: Value) -> String {
-        match self.try_call(service, api, params).await {
-            Ok(answer) => panic!("{service}:{api} was not refused: {answer}"),
-            Err(error) => error.code,
-        }
-    }
-
     /// A call.
     pub(crate) async fn try_call(&self, service: &str, api: &str, params: Value) -> Result<Value, CallError> {
         let call = Call {
