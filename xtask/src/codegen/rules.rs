@@ -179,6 +179,11 @@ fn filled_parameters(control: &Definition, found: &mut Found<'_>) {
         found.ensure(declared.iter().any(|(known, _)| known == name), *line, || {
             format!("remediate.yaml has no parameter `{name}`")
         });
+        found.ensure(!value.is_empty(), *line, || {
+            format!(
+                "`{name}` is empty, which SSM refuses; leave it out and give it a default in remediate.yaml"
+            )
+        });
         found.ensure(!value.contains("{{") || VALUES.contains(&value.as_str()), *line, || {
             format!("`{value}` is not known; a parameter is a constant or one of {}", VALUES.join(", "))
         });
