@@ -6,10 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    evaluation::{Evaluation, Judgement, Resource, epoch},
+    evaluation::{Compliance, Evaluation, Judgement, Resource, epoch},
     managed::{self, ManagedRule, Parameters},
 };
-use crate::service::AwsError;
+use crate::{
+    members::{text, texts},
+    service::AwsError,
+};
 
 /// A rule in one Region, with what it last said.
 pub(super) struct Rule {
@@ -75,6 +78,7 @@ impl Rule {
             )));
         }
         let source = source(members)?;
+        check_scope(members.get("Scope"))?;
         let id = identifier(account, region, name);
         let mut as_put: Map<String, Value> = PUT_MEMBERS
             .iter()
@@ -100,16 +104,27 @@ impl Rule {
         invoked: Timestamp,
         recorded: Timestamp,
     ) -> Vec<Change> {
+        let judgements: Vec<Judgement> =
+            judgements.into_iter().filter(|judgement| self.covers(&judgement.resource)).collect();
         let judged: BTreeSet<Resource> =
             judgements.iter().map(|judgement| judgement.resource.clone()).collect();
         let gone: Vec<Resource> =
             self.evaluations.keys().filter(|resource| !judged.contains(*resource)).cloned().collect();
         let gone = gone.into_iter().map(|resource| Judgement {
             resource,
-            compliance: super::evaluation::Compliance::NotApplicable,
+            compliance: Compliance::NotApplicable,
             annotation: None,
         });
         self.update(judgements.into_iter().chain(gone), invoked, invoked, recorded)
+    }
+
+    /// Whether the resource is in the rule's scope. The account itself always is: rules on it have no scope.
+    fn covers(&self, resource: &Resource) -> bool {
+        let Some(scope) = self.as_put.get("Scope") else { return true };
+        let mut types = texts(scope, "ComplianceResourceTypes").peekable();
+        let of_type = types.peek().is_none() || types.any(|kind| kind == resource.kind);
+        let of_id = text(scope, "ComplianceResourceId").is_none_or(|id| id == resource.id);
+        resource.kind == "AWS::::Account" || (of_type && of_id)
     }
 
     /// Takes single verdicts and leaves all others as they are; what has changed.
@@ -123,13 +138,13 @@ impl Rule {
         let mut changes = Vec::new();
         for Judgement { resource, compliance, annotation } in judgements {
             let new = Evaluation { compliance, annotation, ordered, invoked, recorded };
-            let old = if compliance == super::evaluation::Compliance::NotApplicable {
+            let old = if compliance == Compliance::NotApplicable {
                 self.evaluations.remove(&resource)
             } else {
                 self.evaluations.insert(resource.clone(), new.clone())
             };
             let known = old.as_ref().map(|old| old.compliance);
-            let unheard_of = known.is_none() && compliance == super::evaluation::Compliance::NotApplicable;
+            let unheard_of = known.is_none() && compliance == Compliance::NotApplicable;
             if known != Some(compliance) && !unheard_of {
                 changes.push(Change { resource, old, new });
             }
@@ -172,6 +187,15 @@ impl Rule {
             members.insert("LastErrorMessage".to_owned(), json!(message));
         }
         Value::Object(members)
+    }
+}
+
+fn check_scope(scope: Option<&Value>) -> Result<(), AwsError> {
+    match scope {
+        Some(scope) if text(scope, "TagKey").is_some() => {
+            Err(invalid("local AWS doesn't judge by tag; leave `Scope.TagKey` out, or give resource types"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -236,7 +260,7 @@ fn invalid(message: impl Into<String>) -> AwsError {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::evaluation::Compliance, *};
+    use super::*;
 
     fn put(definition: &Value) -> Result<Rule, AwsError> {
         Rule::put(definition, "123456789012", "us-east-1")
@@ -281,6 +305,23 @@ mod tests {
             "InputParameters": "{\"color\":\"red\"}",
         }));
         assert!(refused.err().unwrap().message.contains("color"));
+    }
+
+    #[test]
+    fn a_scope_leaves_other_resources_out() {
+        let source = json!({"Owner": "AWS", "SourceIdentifier": "EIP_ATTACHED"});
+        let now = Timestamp::UNIX_EPOCH;
+        for (scope, expected) in [
+            (json!({"ComplianceResourceTypes": ["AWS::EC2::EIP"]}), 2),
+            (json!({"ComplianceResourceTypes": ["AWS::S3::Bucket"]}), 0),
+            (json!({"ComplianceResourceTypes": ["AWS::EC2::EIP"], "ComplianceResourceId": "a"}), 1),
+        ] {
+            let mut rule = put(&json!({"ConfigRuleName": "r", "Source": source, "Scope": scope})).unwrap();
+            let verdicts = vec![verdict("a", Compliance::Compliant), verdict("b", Compliance::Compliant)];
+            assert_eq!(rule.record(verdicts, now, now).len(), expected, "{scope}");
+        }
+        let by_tag = put(&json!({"ConfigRuleName": "r", "Source": source, "Scope": {"TagKey": "a"}}));
+        assert!(by_tag.err().unwrap().message.contains("TagKey"));
     }
 
     #[test]
