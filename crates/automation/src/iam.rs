@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     document::{Document, Step},
-    names::pascal_case,
+    names::{pascal_case, snake_case},
 };
 
 /// The client methods that call no API.
@@ -30,7 +30,9 @@ pub fn derived_actions(document: &Document) -> Vec<(String, String)> {
             _ => {}
         }
     }
-    actions.into_iter().collect()
+    // One spelling an operation: `DescribeDBInstances` of a step sorts before `DescribeDbInstances` of a script.
+    let mut seen = BTreeSet::new();
+    actions.into_iter().filter(|(service, api)| seen.insert((service.clone(), snake_case(api)))).collect()
 }
 
 fn api_of(step: &Step) -> Option<(String, String)> {
@@ -38,42 +40,65 @@ fn api_of(step: &Step) -> Option<(String, String)> {
     Some((text("Service")?.to_ascii_lowercase(), pascal_case(text("Api")?)))
 }
 
-/// The calls `x.method(` of a script in which `x = boto3.client('service')` stands, wherever it stands; waiters and
-/// paginators by the operation that they are made for.
+/// The calls `x.method(` of a script in which `x = boto3.client('service')` stands, wherever it stands, and
+/// `boto3.client('service').method(`; paginators by the operation that they are made for.
 fn calls_of(script: &str) -> BTreeSet<(String, String)> {
     let mut clients: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (index, _) in script.match_indices("boto3.client(") {
+    let mut calls = BTreeSet::new();
+    for (index, call) in script.match_indices("boto3.client(") {
         let (before, after) = script.split_at(index);
-        let Some(service) = quoted(&after["boto3.client(".len()..]) else { continue };
+        let arguments = &after[call.len()..];
+        let Some(service) = quoted(arguments) else { continue };
+        if let Some(method) = after_arguments(arguments).trim_start().strip_prefix('.') {
+            calls.extend(operation(method).map(|operation| (service.to_owned(), operation)));
+            continue;
+        }
         let name = before.trim_end().strip_suffix('=').map(|rest| last_name(rest.trim_end()));
         if let Some(name) = name.filter(|name| !name.is_empty()) {
             clients.entry(name).or_default().insert(service);
         }
     }
-    let mut calls = BTreeSet::new();
     for (name, services) in &clients {
-        for (index, _) in script.match_indices(&format!("{name}.")) {
+        for (index, use_of) in script.match_indices(&format!("{name}.")) {
             let (before, after) = script.split_at(index);
             if before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '.') {
                 continue;
             }
-            let after = &after[name.len() + 1..];
-            let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-            let (method, rest) = after.split_at(end);
-            let Some(arguments) = rest.strip_prefix('(') else { continue };
-            let operation = match method {
-                "" | "get_waiter" => continue,
-                "get_paginator" => match quoted(arguments) {
-                    Some(operation) => operation,
-                    None => continue,
-                },
-                method if NOT_CALLS.contains(&method) => continue,
-                method => method,
-            };
-            calls.extend(services.iter().map(|service| ((*service).to_owned(), pascal_case(operation))));
+            if let Some(operation) = operation(&after[use_of.len()..]) {
+                calls.extend(services.iter().map(|service| ((*service).to_owned(), operation.clone())));
+            }
         }
     }
     calls
+}
+
+/// The operation of a text that starts with `method(`.
+fn operation(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
+    let (method, rest) = text.split_at(end);
+    let arguments = rest.strip_prefix('(')?;
+    match method {
+        "" | "get_waiter" => None,
+        "get_paginator" => quoted(arguments).map(pascal_case),
+        method if NOT_CALLS.contains(&method) => None,
+        method => Some(pascal_case(method)),
+    }
+}
+
+/// What follows the parenthesis that closes an argument list.
+fn after_arguments(arguments: &str) -> &str {
+    let mut depth = 1_usize;
+    for (index, letter) in arguments.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &arguments[index + 1..];
+        }
+    }
+    ""
 }
 
 /// The text in the quotes that an argument list starts with, if it does.
@@ -120,6 +145,27 @@ def handler(events, context):
     s3.meta.events.register('x')
 ";
         assert_eq!(calls(script), ["ec2:DescribeVpcs", "s3:GetBucketPolicy"]);
+    }
+
+    #[test]
+    fn a_call_of_a_client_without_a_name_is_found_and_names_no_client() {
+        let script =
+            "text = boto3.client('s3', config=f()).get_bucket_policy(Bucket=b)\ntext.encode('utf-8')\n";
+        assert_eq!(calls(script), ["s3:GetBucketPolicy"]);
+    }
+
+    #[test]
+    fn an_operation_is_listed_once() {
+        let document = Document::parse(
+            "
+schemaVersion: '0.3'
+mainSteps:
+  - {name: A, action: 'aws:executeAwsApi', inputs: {Service: rds, Api: DescribeDBInstances}}
+  - {name: B, action: 'aws:executeScript', inputs: {Script: \"r = boto3.client('rds')\\nr.describe_db_instances()\"}}
+",
+        )
+        .unwrap();
+        assert_eq!(derived_actions(&document), [("rds".to_owned(), "DescribeDBInstances".to_owned())]);
     }
 
     #[test]
