@@ -6,7 +6,6 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use crate::{
     actions::{self, Action, Call, Done, Jump, Unfinished},
@@ -496,63 +495,5 @@ impl Resolve for WithStore<'_> {
             Some(value) => Ok(value.clone()),
             None => self.scope.resolve(reference),
         }
-    }
-}
-
-impl StepExecution {
-    /// A step that hasn't begun; its id follows from its place in the execution.
-    pub(crate) fn pending(execution: &str, number: usize, step: &Step) -> Self {
-        Self {
-            id: Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{execution}/{number}").as_bytes()).to_string(),
-            name: step.name.clone(),
-            action: step.action.clone(),
-            status: Status::Pending,
-            started_at: None,
-            ended_at: None,
-            timeout_seconds: step.timeout_seconds.as_ref().and_then(Count::number),
-            on_failure: match &step.on_failure {
-                OnFailure::Abort => "Abort".to_owned(),
-                OnFailure::Continue => "Continue".to_owned(),
-                OnFailure::Step(name) => format!("step:{name}"),
-            },
-            max_attempts: step
-                .max_attempts
-                .number()
-                .map_or(1, |number| u32::try_from(number).unwrap_or(u32::MAX)),
-            inputs: Map::new(),
-            outputs: BTreeMap::new(),
-            failure_message: None,
-            failure: None,
-            is_end: step.is_end,
-            is_critical: step.is_critical,
-            next_step: step.next_step.clone(),
-            valid_next_steps: Vec::new(),
-        }
-    }
-}
-
-impl Step {
-    /// The steps that may follow this one on success, given the next in the list.
-    pub(crate) fn valid_next(&self, next: Option<String>) -> Vec<String> {
-        let mut names = self.branch_targets();
-        if names.is_empty() && !self.is_end {
-            names.extend(self.next_step.clone().or(next));
-        }
-        names
-    }
-
-    /// The steps that an `aws:branch` may go to.
-    pub(crate) fn branch_targets(&self) -> Vec<String> {
-        if self.action != "aws:branch" {
-            return Vec::new();
-        }
-        let choices = self.inputs.get("Choices").and_then(Value::as_array);
-        let choices = choices.into_iter().flatten().filter_map(|choice| choice.get("NextStep"));
-        choices
-            .chain(self.inputs.get("Default"))
-            .filter_map(Value::as_str)
-            .map(|name| name.strip_prefix("step:").unwrap_or(name).trim().to_owned())
-            .filter(|name| !name.is_empty())
-            .collect()
     }
 }

@@ -4,8 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use crate::{document::Document, parameters::Bound};
+use crate::{
+    document::{Count, Document, OnFailure, Step},
+    parameters::Bound,
+};
 
 /// Where an execution runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +194,38 @@ pub struct StepExecution {
     pub next_step: Option<String>,
     /// The steps that may follow it.
     pub valid_next_steps: Vec<String>,
+}
+
+impl StepExecution {
+    /// A step that hasn't begun; its id follows from its place in the execution.
+    pub(crate) fn pending(execution: &str, number: usize, step: &Step) -> Self {
+        Self {
+            id: Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{execution}/{number}").as_bytes()).to_string(),
+            name: step.name.clone(),
+            action: step.action.clone(),
+            status: Status::Pending,
+            started_at: None,
+            ended_at: None,
+            timeout_seconds: step.timeout_seconds.as_ref().and_then(Count::number),
+            on_failure: match &step.on_failure {
+                OnFailure::Abort => "Abort".to_owned(),
+                OnFailure::Continue => "Continue".to_owned(),
+                OnFailure::Step(name) => format!("step:{name}"),
+            },
+            max_attempts: step
+                .max_attempts
+                .number()
+                .map_or(1, |number| u32::try_from(number).unwrap_or(u32::MAX)),
+            inputs: Map::new(),
+            outputs: BTreeMap::new(),
+            failure_message: None,
+            failure: None,
+            is_end: step.is_end,
+            is_critical: step.is_critical,
+            next_step: step.next_step.clone(),
+            valid_next_steps: Vec::new(),
+        }
+    }
 }
 
 /// `FailureDetails`.

@@ -194,4 +194,28 @@ impl Step {
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout_seconds.as_ref().and_then(Count::number).map(Duration::from_secs)
     }
+
+    /// The steps that may follow this one on success, given the next in the list.
+    pub(crate) fn valid_next(&self, next: Option<String>) -> Vec<String> {
+        let mut names = self.branch_targets();
+        if names.is_empty() && !self.is_end {
+            names.extend(self.next_step.clone().or(next));
+        }
+        names
+    }
+
+    /// The steps that an `aws:branch` may go to.
+    pub(crate) fn branch_targets(&self) -> Vec<String> {
+        if self.action != "aws:branch" {
+            return Vec::new();
+        }
+        let choices = self.inputs.get("Choices").and_then(Value::as_array);
+        let choices = choices.into_iter().flatten().filter_map(|choice| choice.get("NextStep"));
+        choices
+            .chain(self.inputs.get("Default"))
+            .filter_map(Value::as_str)
+            .map(|name| name.strip_prefix("step:").unwrap_or(name).trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect()
+    }
 }
