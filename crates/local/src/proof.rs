@@ -203,75 +203,102 @@ struct Prover<'a> {
     runbooks: Runbooks<'a>,
 }
 
+/// What is to be shown of a resource.
+enum Scenario<'a> {
+    Violating,
+    Unconcerned,
+    Refused(&'a Refusal),
+    Gone,
+}
+
 impl Prover<'_> {
-    /// Runs the scenarios one after the other; one that can't be carried out is a check that failed.
+    /// Runs the scenarios one after the other; one that can't be carried out is a check that failed. Each leaves as
+    /// little behind as it can, because emulators give some resources the same id.
     async fn every_scenario(&self, into: &mut Vec<Check>, made: &mut Vec<LoggedCall>) {
         let proof = &self.control.proof;
         let violations = std::iter::once(("violating", &proof.violate))
-            .chain(proof.variants.iter().map(|variant| (variant.name.as_str(), &variant.make)));
-        for (on, steps) in violations {
+            .chain(proof.variants.iter().map(|variant| (variant.name.as_str(), &variant.make)))
+            .map(|(on, steps)| (on, steps, Scenario::Violating));
+        let unconcerned = proof
+            .unconcerned
+            .iter()
+            .map(|variant| (variant.name.as_str(), &variant.make, Scenario::Unconcerned));
+        let refusals = proof
+            .refuses
+            .iter()
+            .map(|refusal| (refusal.name.as_str(), &refusal.make, Scenario::Refused(refusal)));
+        let gone = (!proof.remove.is_empty()).then_some(("gone", &proof.violate, Scenario::Gone));
+        for (on, steps, scenario) in violations.chain(unconcerned).chain(refusals).chain(gone) {
             let mut checks = Checks { on, into };
-            let carried_out = self.violating(steps, &mut checks, made).await;
-            note(&mut checks, carried_out);
+            let carried_out = self.scenario(steps, &scenario, &mut checks, made).await;
+            if let Err(error) = carried_out {
+                checks.that("the proof can be carried out", false, || error.to_string());
+            }
         }
-        for variant in &proof.unconcerned {
-            let mut checks = Checks { on: &variant.name, into };
-            let carried_out = self.unconcerned(&variant.make, &mut checks, made).await;
-            note(&mut checks, carried_out);
+    }
+
+    async fn scenario(
+        &self,
+        steps: &[Step],
+        scenario: &Scenario<'_>,
+        checks: &mut Checks<'_>,
+        made: &mut Vec<LoggedCall>,
+    ) -> Result<(), ProofError> {
+        let mut subject = make(self.context, self.control, steps).await?;
+        let carried_out = match scenario {
+            Scenario::Violating => self.violating(&mut subject, checks, made).await,
+            Scenario::Unconcerned => self.unconcerned(&subject, checks, made).await,
+            Scenario::Refused(refusal) => self.refused(&subject, refusal, checks, made).await,
+            Scenario::Gone => self.gone(&mut subject, checks, made).await,
+        };
+        for step in &self.control.proof.remove {
+            // What is gone already, or can't go, is nobody's failure here.
+            let _ = looks::carry_out(self.context, std::slice::from_ref(step), &mut subject.variables).await;
         }
-        for refusal in &proof.refuses {
-            let mut checks = Checks { on: &refusal.name, into };
-            let carried_out = self.refused(refusal, &mut checks, made).await;
-            note(&mut checks, carried_out);
-        }
-        if !proof.remove.is_empty() {
-            let mut checks = Checks { on: "gone", into };
-            let carried_out = self.gone(&mut checks, made).await;
-            note(&mut checks, carried_out);
-        }
+        carried_out
     }
 
     async fn violating(
         &self,
-        steps: &[Step],
+        subject: &mut Subject,
         checks: &mut Checks<'_>,
         made: &mut Vec<LoggedCall>,
     ) -> Result<(), ProofError> {
         let (context, control) = (self.context, self.control);
-        let mut subject = make(context, control, steps).await?;
-        make_bystander(context, control, &mut subject).await?;
-        let at_first = subject_state(context, control, &subject).await?;
-        let neighbour = bystander_state(context, control, &subject).await?;
+        make_bystander(context, control, subject).await?;
+        let at_first = subject_state(context, control, subject).await?;
+        let neighbour = bystander_state(context, control, subject).await?;
         let kept = looks::look_all(context, &control.proof.kept, &subject.variables).await?;
-        let unmet = unfixed(context, control, &subject).await?;
+        let unmet = unfixed(context, control, subject).await?;
         checks.that("is not fixed at first", !unmet.is_empty(), || "`fixed` is true already".to_owned());
 
-        let run = self.runbooks.remediate(&subject).await?;
-        self.fixed(&run, &subject, checks).await?;
+        let run = self.runbooks.remediate(subject).await?;
+        self.fixed(&run, subject, checks).await?;
         let kept_now = looks::look_all(context, &control.proof.kept, &subject.variables).await?;
         checks.that("what was to be kept is as before", kept_now == kept, || difference(&kept, &kept_now));
-        self.neighbour_is(&neighbour, &subject, "the bystander is untouched by the remediation", checks).await?;
+        self.neighbour_is(&neighbour, subject, "the bystander is untouched by the remediation", checks)
+            .await?;
         let before = run.output("Inspect.Before").to_owned();
-        let repaired = subject_state(context, control, &subject).await?;
+        let repaired = subject_state(context, control, subject).await?;
         made.extend(run.calls);
 
-        let again = self.runbooks.remediate(&subject).await?;
+        let again = self.runbooks.remediate(subject).await?;
         quiet("run again, it", &again, checks);
         let found = again.says("Inspect.Compliant", true);
         checks.that("run again, it finds the resource compliant", found, || outputs(&again));
-        self.subject_is(&repaired, &subject, "run again, it changes nothing", checks).await?;
+        self.subject_is(&repaired, subject, "run again, it changes nothing", checks).await?;
         made.extend(again.calls);
 
-        let back = self.runbooks.roll_back(&subject, &before).await?;
+        let back = self.runbooks.roll_back(subject, &before).await?;
         checks.that("the rollback ends in Success", back.succeeded(), || back.ending());
-        self.subject_is(&at_first, &subject, "the rollback restores the state before", checks).await?;
+        self.subject_is(&at_first, subject, "the rollback restores the state before", checks).await?;
         made.extend(back.calls);
 
-        let again = self.runbooks.roll_back(&subject, &before).await?;
+        let again = self.runbooks.roll_back(subject, &before).await?;
         quiet("rolled back again, it", &again, checks);
-        self.subject_is(&at_first, &subject, "rolled back again, it changes nothing", checks).await?;
+        self.subject_is(&at_first, subject, "rolled back again, it changes nothing", checks).await?;
         made.extend(again.calls);
-        self.neighbour_is(&neighbour, &subject, "the bystander is untouched by the rollback", checks).await
+        self.neighbour_is(&neighbour, subject, "the bystander is untouched by the rollback", checks).await
     }
 
     async fn fixed(&self, run: &Run, subject: &Subject, checks: &mut Checks<'_>) -> Result<(), ProofError> {
@@ -292,30 +319,29 @@ impl Prover<'_> {
 
     async fn unconcerned(
         &self,
-        steps: &[Step],
+        subject: &Subject,
         checks: &mut Checks<'_>,
         made: &mut Vec<LoggedCall>,
     ) -> Result<(), ProofError> {
-        let subject = make(self.context, self.control, steps).await?;
-        let at_first = subject_state(self.context, self.control, &subject).await?;
-        let run = self.runbooks.remediate(&subject).await?;
+        let at_first = subject_state(self.context, self.control, subject).await?;
+        let run = self.runbooks.remediate(subject).await?;
         quiet("the remediation", &run, checks);
         let found = run.says("Inspect.Found", true) && run.says("Inspect.Compliant", true);
         checks.that("Inspect finds it there and compliant", found, || outputs(&run));
         made.extend(run.calls);
-        self.subject_is(&at_first, &subject, "the remediation changes nothing", checks).await
+        self.subject_is(&at_first, subject, "the remediation changes nothing", checks).await
     }
 
     async fn refused(
         &self,
+        subject: &Subject,
         refusal: &Refusal,
         checks: &mut Checks<'_>,
         made: &mut Vec<LoggedCall>,
     ) -> Result<(), ProofError> {
         let looks = refusal.state.as_ref().unwrap_or(&self.control.proof.state.subject);
-        let subject = make(self.context, self.control, &refusal.make).await?;
         let at_first = looks::look_all(self.context, looks, &subject.variables).await?;
-        let run = self.runbooks.remediate(&subject).await?;
+        let run = self.runbooks.remediate(subject).await?;
         checks.that("the remediation fails", run.status == "Failed", || run.ending());
         let says_why = run.failure.contains(&refusal.because);
         checks.that("it says why", says_why, || format!("`{}` is not in: {}", refusal.because, run.ending()));
@@ -326,10 +352,14 @@ impl Prover<'_> {
         Ok(())
     }
 
-    async fn gone(&self, checks: &mut Checks<'_>, made: &mut Vec<LoggedCall>) -> Result<(), ProofError> {
-        let mut subject = make_violation(self.context, self.control).await?;
-        remove(self.context, self.control, &mut subject).await?;
-        let run = self.runbooks.remediate(&subject).await?;
+    async fn gone(
+        &self,
+        subject: &mut Subject,
+        checks: &mut Checks<'_>,
+        made: &mut Vec<LoggedCall>,
+    ) -> Result<(), ProofError> {
+        remove(self.context, self.control, subject).await?;
+        let run = self.runbooks.remediate(subject).await?;
         quiet("the remediation", &run, checks);
         checks.that("Inspect finds nothing", run.says("Inspect.Found", false), || outputs(&run));
         made.extend(run.calls);
@@ -391,12 +421,6 @@ fn quiet(who: &str, run: &Run, checks: &mut Checks<'_>) {
     checks.that(&format!("{who} ends in Success"), run.succeeded(), || run.ending());
     let mutations = run.mutations();
     checks.that(&format!("{who} makes no mutating call"), mutations.is_empty(), || mutations.join(", "));
-}
-
-fn note(checks: &mut Checks<'_>, carried_out: Result<(), ProofError>) {
-    if let Err(error) = carried_out {
-        checks.that("the proof can be carried out", false, || error.to_string());
-    }
 }
 
 fn outputs(run: &Run) -> String {
