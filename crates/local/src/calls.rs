@@ -30,9 +30,11 @@ pub struct LoggedCall {
     pub error: Option<String>,
 }
 
-/// The calls since the start, oldest first. Cheap to clone: all clones are one log.
+/// The calls since the start, oldest first; the oldest go when there are too many. Cheap to clone: all clones are one log.
 #[derive(Debug, Clone, Default)]
 pub struct CallLog(Arc<Mutex<Vec<LoggedCall>>>);
+
+const KEPT: usize = 100_000;
 
 impl CallLog {
     /// The calls that `wanted` picks.
@@ -46,7 +48,11 @@ impl CallLog {
     }
 
     pub(crate) fn push(&self, call: LoggedCall) {
-        self.lock().push(call);
+        let mut log = self.lock();
+        if log.len() >= KEPT {
+            log.drain(..KEPT / 2);
+        }
+        log.push(call);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<LoggedCall>> {
@@ -56,9 +62,44 @@ impl CallLog {
 
 /// Whether an operation only reads, by its name.
 pub fn only_reads(operation: &str) -> bool {
-    const READS: [&str; 14] = [
-        "Get", "List", "Describe", "Head", "BatchGet", "Scan", "Query", "Lookup", "Search", "Select", "Test",
-        "Validate", "Preview", "Check",
+    const READS: [&str; 19] = [
+        "Get",
+        "List",
+        "Describe",
+        "Head",
+        "BatchGet",
+        "Scan",
+        "Query",
+        "Lookup",
+        "Search",
+        "Select",
+        "Test",
+        "Validate",
+        "Preview",
+        "Check",
+        "Filter",
+        "TransactGet",
+        "Assume",
+        "Decode",
+        "Simulate",
     ];
     READS.iter().any(|prefix| operation.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_and_changing_are_told_by_the_name() {
+        for name in ["GetObject", "ListBuckets", "DescribeVpcs", "HeadBucket", "BatchGetItem", "LookupEvents"]
+        {
+            assert!(only_reads(name), "{name}");
+        }
+        for name in
+            ["PutObject", "DeleteTrail", "AuthorizeSecurityGroupIngress", "UpdateItem", "BatchWriteItem"]
+        {
+            assert!(!only_reads(name), "{name}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use serde_json::Value;
 
@@ -26,7 +26,11 @@ pub(crate) struct Answered {
 
 impl Default for Http {
     fn default() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build_http())
+        // Less than the emulators keep an idle connection, so that none is taken up as they close it.
+        let idle = std::time::Duration::from_secs(20);
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_timer(TokioTimer::new()).pool_idle_timeout(idle);
+        Self(client.build_http())
     }
 }
 
