@@ -22,7 +22,7 @@ pub fn listen(controls: &[Control], signal: &Signal) -> Heard {
     if listeners.is_empty() {
         return Heard::Nobody(format!("no control listens to {}", said(signal)));
     }
-    let mut nameless = None;
+    let mut nameless: Option<String> = None;
     let findings: Vec<_> = listeners
         .into_iter()
         .filter_map(|(control, pointer)| {
@@ -44,7 +44,13 @@ pub fn listen(controls: &[Control], signal: &Signal) -> Heard {
         })
         .collect();
     match nameless {
-        Some(why) if findings.is_empty() => Heard::Nobody(why),
+        // A call that was refused often has no parameters in its record; that is not why it doesn't matter.
+        Some(why) if findings.is_empty() => Heard::Nobody(match &signal.standing {
+            Standing::CallFailed { code } => {
+                format!("{} failed with `{code}`, so nothing changed", said(signal))
+            }
+            _ => why,
+        }),
         _ => Heard::Findings(findings),
     }
 }

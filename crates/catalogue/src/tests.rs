@@ -172,6 +172,16 @@ fn a_call_without_a_resource_says_where_it_was_looked_for() {
 }
 
 #[test]
+fn a_call_that_failed_and_names_nothing_is_ignored_because_it_failed() {
+    let standing = Standing::CallFailed { code: "AccessDenied".to_owned() };
+    let failed =
+        Signal { standing, ..call("s3.amazonaws.com", "OpenBucket", json!({"requestParameters": null})) };
+    let expected =
+        "the API call `s3.amazonaws.com:OpenBucket` failed with `AccessDenied`, so nothing changed";
+    assert_eq!(heard(&failed), [expected]);
+}
+
+#[test]
 fn an_account_level_call_is_about_the_account() {
     assert_eq!(
         heard(&call("ec2.amazonaws.com", "DisableEncryption", json!({}))),

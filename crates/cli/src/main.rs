@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("plumb: {failure}");
+            output::say(format_args!("plumb: {failure}"));
             failure.exit_code()
         }
     }

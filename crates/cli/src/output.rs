@@ -1,6 +1,9 @@
 //! Standard output: buffered, and quiet when whoever reads it has read enough.
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::{
+    fmt,
+    io::{self, BufWriter, ErrorKind, Write},
+};
 
 use serde::Serialize;
 
@@ -19,6 +22,11 @@ pub(crate) fn to_stdout(run: impl FnOnce(&mut dyn Write) -> Result<(), Failure>)
         }
         Ok(()) => Ok(()),
     }
+}
+
+/// One line on standard error. That nobody reads it is no reason to stop.
+pub(crate) fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// One line of JSON.

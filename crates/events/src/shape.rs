@@ -71,7 +71,7 @@ fn read_value(value: Value, depth: usize, readings: &mut Readings) {
         Value::Object(object) => read_object(object, depth, readings),
         Value::Array(values) => read_array(values, depth, readings),
         // JSON in a JSON string: what some tools save.
-        Value::String(text) if depth > 0 || text.trim_start().starts_with(['{', '[']) => {
+        Value::String(text) if text.trim_start().starts_with(['{', '[', '"']) => {
             read_bytes(text.as_bytes(), depth + 1, readings);
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {

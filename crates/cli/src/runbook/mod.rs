@@ -11,7 +11,12 @@ use plumb_local::{Call, Caller, Worker};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{arguments::RunbookRun, failure::Failure, local::runtime, output::json_pretty};
+use crate::{
+    arguments::RunbookRun,
+    failure::Failure,
+    local::runtime,
+    output::{json_pretty, say},
+};
 
 pub(crate) fn run(out: &mut dyn Write, arguments: &RunbookRun, json: bool) -> Result<(), Failure> {
     let file = arguments.document.display();
@@ -97,7 +102,7 @@ async fn until_it_ends(start: Start, worker: Worker) -> Execution {
                     // Nobody can interrupt it: let it end by itself.
                     return execution.await;
                 }
-                eprintln!("cancelling; the step under way ends first");
+                say("cancelling; the step under way ends first");
                 stopper.stop(Stop::Cancel);
             }
         }

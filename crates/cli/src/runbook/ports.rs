@@ -10,6 +10,8 @@ use plumb_automation::{
 use plumb_local::{Call, Caller, Worker};
 use serde_json::{Value, json};
 
+use crate::output::say;
+
 pub(super) fn ports(worker: Worker) -> Ports {
     let worker = Arc::new(worker);
     let documents = Arc::new(KeptDocuments(Arc::clone(&worker)));
@@ -75,7 +77,7 @@ struct Progress;
 
 impl Observer for Progress {
     fn execution_changed(&self, execution: &Execution) {
-        eprintln!("{}{} {}", indent(execution), execution.document_name, execution.status.as_str());
+        say(format_args!("{}{} {}", indent(execution), execution.document_name, execution.status.as_str()));
     }
 
     fn step_changed(&self, execution: &Execution, step: &StepExecution) {
@@ -83,8 +85,8 @@ impl Observer for Progress {
             return;
         }
         let why = step.failure_message.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-        let indent = indent(execution);
-        eprintln!("{indent}  {:12}{} ({}){why}", step.status.as_str(), step.name, step.action);
+        let (indent, status) = (indent(execution), step.status.as_str());
+        say(format_args!("{indent}  {status:12}{} ({}){why}", step.name, step.action));
     }
 }
 
