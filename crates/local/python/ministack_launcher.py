@@ -7,6 +7,7 @@ What is taught:
 - CloudFormation types that ministack rejects (`stack_types.py`), made through the gateway's own APIs.
 - Stacks tell the gateway which buckets, tables, log groups, roles and keys they make, so that it routes to them.
 - Functions sign with a session token that names them, so that the call log can.
+- `GET /_plumb/instance` answers whose it is: the gateway's URL.
 - `POST /_plumb/event` hands an event to EventBridge in AWS's own name, which `PutEvents` refuses.
 """
 
@@ -41,13 +42,19 @@ def main():
 
 
 async def with_events(scope, receive, send):
-    """The ASGI application: ministack's, and one path more."""
-    if scope["type"] == "http" and scope["path"] == "/_plumb/event":
-        status, text = take_event(await whole_body(receive))
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
-        await send({"type": "http.response.body", "body": text.encode()})
+    """The ASGI application: ministack's, and two paths more."""
+    path = scope["path"] if scope["type"] == "http" else ""
+    if path == "/_plumb/event":
+        await answer(send, *take_event(await whole_body(receive)))
+    elif path == "/_plumb/instance":
+        await answer(send, 200, os.environ["AWS_ENDPOINT_URL"])
     else:
         await ministack.app(scope, receive, send)
+
+
+async def answer(send, status, text):
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 
 async def whole_body(receive):

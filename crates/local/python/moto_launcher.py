@@ -1,6 +1,10 @@
-"""Runs moto's server on loopback: moto_launcher.py PORT."""
+"""Runs moto's server on loopback: moto_launcher.py PORT.
+
+`GET /_plumb/instance` answers whose it is: the gateway's URL, from the environment.
+"""
 
 import logging
+import os
 import random
 import string
 import sys
@@ -22,11 +26,21 @@ def identify_instances():
     DBInstance.__init__ = make_with_id
 
 
+def with_instance(application):
+    def answer(environ, start_response):
+        if environ["PATH_INFO"] != "/_plumb/instance":
+            return application(environ, start_response)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [os.environ["AWS_ENDPOINT_URL"].encode()]
+
+    return answer
+
+
 def main():
     watch.end_with_parent()
     identify_instances()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    application = DomainDispatcherApplication(create_backend_app)
+    application = with_instance(DomainDispatcherApplication(create_backend_app))
     run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=True, request_handler=MotoRequestHandler)
 
 

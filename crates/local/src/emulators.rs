@@ -39,7 +39,7 @@ impl Ports {
 }
 
 /// A port that was free a moment ago.
-pub(crate) async fn free_port() -> Result<u16, StartError> {
+async fn free_port() -> Result<u16, StartError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await;
     listener
         .and_then(|listener| listener.local_addr())
@@ -56,10 +56,32 @@ pub(crate) struct Emulators {
 
 /// How long an emulator may take to start: a slow machine with a cold disk needs most of it.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How often they are started before it is given up.
+const TRIES: u32 = 3;
 
 impl Emulators {
     /// Starts both and waits until they answer. Their output goes to `moto.log` and `ministack.log` in `home`.
     pub(crate) async fn start(
+        python: &Python,
+        gateway: u16,
+        account: &str,
+        region: &str,
+        home: &Path,
+    ) -> Result<(Self, Ports), StartError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let ports = Ports { gateway, moto: free_port().await?, ministack: free_port().await? };
+            match Self::start_on(python, ports, account, region, home).await {
+                Ok(started) => return Ok((started, ports)),
+                // A port that was free a moment ago may be somebody else's by now.
+                Err(_) if tries < TRIES => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn start_on(
         python: &Python,
         ports: Ports,
         account: &str,
@@ -87,10 +109,8 @@ impl Emulators {
         let mut started =
             Self { moto: launch(moto, home, "moto")?, ministack: launch(ministack, home, "ministack")? };
         let http = Http::default();
-        let moto_page = format!("{}/moto-api/", ports.moto_url());
-        let ministack_page = format!("{}/_ministack/health", ports.ministack_url());
-        healthy(&http, &moto_page, &mut started.moto, home, "moto").await?;
-        healthy(&http, &ministack_page, &mut started.ministack, home, "ministack").await?;
+        healthy(&http, &ports.moto_url(), &gateway, &mut started.moto, home, "moto").await?;
+        healthy(&http, &ports.ministack_url(), &gateway, &mut started.ministack, home, "ministack").await?;
         Ok(started)
     }
 
@@ -123,9 +143,12 @@ fn launch(mut command: tokio::process::Command, home: &Path, name: &str) -> Resu
         .map_err(|error| StartError::new(format!("{name} can't be started: {error}")))
 }
 
+/// Waits until the emulator answers, and says that it is this gateway's: on a port that was taken in between, another
+/// local AWS's emulator answers just as well.
 async fn healthy(
     http: &Http,
-    page: &str,
+    emulator: &str,
+    gateway: &str,
     launched: &mut Launched,
     home: &Path,
     name: &str,
@@ -133,7 +156,8 @@ async fn healthy(
     let log = home.join(format!("{name}.log"));
     let waiting = async {
         loop {
-            if http.get(page).await.is_ok_and(|answer| answer.status < 500) {
+            let answer = http.get(&format!("{emulator}/_plumb/instance")).await;
+            if answer.is_ok_and(|answer| answer.status == 200 && answer.body == gateway) {
                 return Ok(());
             }
             if let Some(status) = launched.ended() {

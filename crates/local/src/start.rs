@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     calls::CallLog,
     config,
-    emulators::{Emulators, Ports, free_port},
+    emulators::Emulators,
     gateway::Gateway,
     guard,
     python::{Python, say},
@@ -80,10 +80,9 @@ impl LocalAws {
         let taken = |error| StartError::new(format!("can't listen on `{listen}`: {error}"));
         let listener = TcpListener::bind(listen).await.map_err(taken)?;
         let gateway = listener.local_addr().map_err(taken)?.port();
-        let ports = Ports { gateway, moto: free_port().await?, ministack: free_port().await? };
 
-        let worker = Worker::start(&python, &region, &ports.gateway_url(), &home)?;
-        let emulators = Emulators::start(&python, ports, &account, &region, &home).await?;
+        let worker = Worker::start(&python, &region, &format!("http://127.0.0.1:{gateway}"), &home)?;
+        let (emulators, ports) = Emulators::start(&python, gateway, &account, &region, &home).await?;
         let context = Context::new(account, region, ports, worker, CallLog::default());
 
         let ssm = ssm::service(context.clone());
