@@ -162,7 +162,6 @@ waivers:
     assert found[story.waived.control] == 2, "the waived bucket, too: waivers are for the decision"
 
 
-@pytest.mark.step
 @each(FIXED)
 def test_each_resource_is_fixed_and_what_need_not_change_is_kept(stack, story, case):
     def fixed():
@@ -341,7 +340,6 @@ def test_a_malformed_message_ends_as_a_dead_letter_and_its_batch_is_worked_on(ac
 # 7. Undone.
 
 
-@pytest.mark.step
 @each(["bucket-public-access", "security-group-open-admin-ports"])
 def test_a_rollback_restores_the_state_before(account, stack, story, case):
     fixed_by = story.record(case)["execution_id"]

@@ -5,9 +5,8 @@ from cases.base import Case
 
 
 class InstancePublicAccess(Case):
-    """A public PostgreSQL with tags, backups and a parameter group of its own.
-
-    The private neighbour is in another Region: moto gives every instance of a Region the same `DbiResourceId`.
+    """A public PostgreSQL with tags, backups and a parameter group of its own, beside a private one; and a public one in
+    a Region that the stack does not look after.
     """
 
     control = "instance-public-access"
@@ -23,8 +22,9 @@ class InstancePublicAccess(Case):
         self.resource, self.arn = created["DbiResourceId"], created["DBInstanceArn"]
 
     def make_bystander(self):
-        self.other = f"e2e-other-{self.token}"
-        self.make_instance(self.client("rds", self.account.elsewhere), self.other, public=True)
+        self.private, self.remote = f"e2e-private-{self.token}", f"e2e-remote-{self.token}"
+        self.make_instance(self.client("rds"), self.private, public=False)
+        self.make_instance(self.client("rds", self.account.elsewhere), self.remote, public=True)
 
     def make_instance(self, rds, identifier, public, **more):
         answer = rds.create_db_instance(
@@ -62,7 +62,8 @@ class InstancePublicAccess(Case):
     def bystander(self):
         groups = self.client("rds").describe_db_parameter_groups(DBParameterGroupName=self.parameters)
         return {
-            "instance": self.instance(self.other, self.account.elsewhere),
+            "private": self.instance(self.private),
+            "remote": self.instance(self.remote, self.account.elsewhere),
             "parameters": plain(groups["DBParameterGroups"]),
         }
 

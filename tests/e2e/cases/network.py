@@ -33,7 +33,8 @@ class SecurityGroupOpenAdminPorts(Case):
                     {"CidrIp": "198.51.100.0/24", "Description": "from the office"},
                 ],
                 "Ipv6Ranges": [{"CidrIpv6": "::/0"}, {"CidrIpv6": "2001:db8::/32", "Description": "from the office"}],
-                "PrefixListIds": [{"PrefixListId": self.prefix_list, "Description": "from the old office"}],
+                # Without a description: moto forgets it.
+                "PrefixListIds": [{"PrefixListId": self.prefix_list}],
                 "UserIdGroupPairs": [{"GroupId": self.peer, "Description": "from the peers"}],
             },
             {"IpProtocol": "tcp", "FromPort": 3389, "ToPort": 3389, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]},
@@ -92,7 +93,7 @@ class SecurityGroupOpenAdminPorts(Case):
         return [
             ("tcp", 22, 22, "198.51.100.0/24", "from the office"),
             ("tcp", 22, 22, "2001:db8::/32", "from the office"),
-            ("tcp", 22, 22, self.prefix_list, "from the old office"),
+            ("tcp", 22, 22, self.prefix_list, ""),
             ("tcp", 22, 22, self.peer, "from the peers"),
             ("tcp", 443, 443, "0.0.0.0/0", "the site"),
             ("udp", 22, 22, "0.0.0.0/0", ""),
