@@ -1,5 +1,7 @@
 //! The functions on an account in memory, by scenario. One of them is silence: nothing was called.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -63,7 +65,8 @@ async fn remediate(memory: &Memory, body: &str, now: fn() -> Timestamp) -> Resul
 }
 
 async fn track(memory: &Memory, body: &str, now: fn() -> Timestamp) -> Result<Value, Unfinished> {
-    let tracker = Tracker { deployment: deployment(), ledger: memory, automation: memory, config: memory, now };
+    let tracker =
+        Tracker { deployment: deployment(), ledger: memory, automation: memory, config: memory, now };
     tracker.handle(body).await
 }
 
@@ -366,7 +369,8 @@ async fn a_batch_reports_only_the_messages_that_failed() {
         policy: &memory,
         now: noon as fn() -> Timestamp,
     };
-    let answer = plumb_lambda::answer(batch, &async |body: &str| remediator.handle(body).await).await.unwrap();
+    let answer =
+        plumb_lambda::answer(batch, &async |body: &str| remediator.handle(body).await).await.unwrap();
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "bad" }] }));
     assert_eq!(memory.world().started.len(), 1);
 }

@@ -28,7 +28,10 @@ impl Account {
         blocking(root, |root| Tools::ensure(&root)?.sam_build()).await?;
 
         tell("starting local AWS");
-        let local = LocalAws::start(Options::new(root.join(".plumb/local"))).await?;
+        let home = root.join(".plumb").join(format!("local-{}", std::process::id()));
+        // The tests of `plumb-local` share this environment.
+        let options = Options { venv: Some(root.join(".plumb/venv")), ..Options::new(&home) };
+        let local = LocalAws::start(options).await?;
 
         tell(&format!("deploying template.yaml with `sam deploy` to {}", local.endpoint()));
         let (endpoint, region) = (local.endpoint(), local.context().region().to_owned());

@@ -1,6 +1,9 @@
 //! AWS Config.
 
-use aws_sdk_config::types::ComplianceType;
+use aws_sdk_config::{
+    operation::get_compliance_details_by_config_rule::GetComplianceDetailsByConfigRuleError as DetailsError,
+    types::ComplianceType,
+};
 use plumb_model::{AccountId, Region, ResourceRef};
 use plumb_ports::{NonCompliant, PortError, Reevaluate};
 
@@ -53,9 +56,7 @@ impl NonCompliant for Config<'_> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|service| service.is_no_such_config_rule_exception()) =>
+                if error.as_service_error().is_some_and(DetailsError::is_no_such_config_rule_exception) =>
             {
                 return Ok((Vec::new(), None));
             }

@@ -105,7 +105,7 @@ fn is_sqs_batch(payload: &Value) -> bool {
 }
 
 fn report(message_id: Option<&str>, error: &Unfinished) {
-    let source = std::error::Error::source(error).map(|source| chain(source));
+    let source = std::error::Error::source(error).map(chain);
     tracing::error!(message_id, code = error.code(), source, "message not finished: {error}");
 }
 

@@ -1,5 +1,6 @@
 //! What holds for every decision, whatever the policy, the finding and the record.
 
+#![expect(clippy::unwrap_used, reason = "constants of the tests")]
 use jiff::Timestamp;
 use plumb_model::{
     AccountId, Control, ControlId, Deployment, Finding, Limits, Mode, ModeRule, Outcome, Pillar, Policy,

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use plumb_automation::Document;
+
 use super::{
     definition::{self, Definition, Problem},
     rules,
@@ -71,8 +73,8 @@ fn names(root: &Path, folder: &str, problems: &mut Vec<Problem>) -> Vec<String> 
 
 fn load_one(root: &Path, folder: &str, problems: &mut Vec<Problem>) -> Option<Definition> {
     let control = parse(root, folder, "control.yaml", problems);
-    let remediate = parse(root, folder, "remediate.yaml", problems);
-    let rollback = parse(root, folder, "rollback.yaml", problems);
+    let remediate = parse_document(root, folder, "remediate.yaml", problems);
+    let rollback = parse_document(root, folder, "rollback.yaml", problems);
     parse(root, folder, "proof.yaml", problems);
     let cases = root.join(folder).join("cases");
     let has_case = fs::read_dir(&cases).is_ok_and(|mut entries| {
@@ -93,6 +95,17 @@ fn parse(root: &Path, folder: &str, name: &str, problems: &mut Vec<Problem>) -> 
             .map_err(|error| (error.location().map_or(0, |at| at.line()), first_line(&error.to_string())))
     });
     parsed.map_err(|(line, what)| problems.push(Problem { file, line, what })).ok()
+}
+
+/// A runbook also has to be one for the engine that proves it.
+fn parse_document(root: &Path, folder: &str, name: &str, problems: &mut Vec<Problem>) -> Option<Located> {
+    let parsed = parse(root, folder, name, problems)?;
+    let file = format!("{folder}/{name}");
+    let text = fs::read_to_string(root.join(&file)).unwrap_or_default();
+    if let Err(error) = Document::parse(&text) {
+        problems.push(Problem { file, line: error.place.line, what: error.message });
+    }
+    Some(parsed)
 }
 
 fn first_line(text: &str) -> String {

@@ -35,3 +35,25 @@ fn resource(control: &Definition, name: &str, document: &Located) -> Yaml {
         ),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::codegen::registry;
+
+    #[test]
+    fn every_document_is_deployed_as_it_is_written() {
+        let controls = registry::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))).unwrap();
+        let template = Located::parse(&generate(&controls)).unwrap();
+        let resources = template.get("Resources").unwrap().entries();
+        let deployed =
+            resources.iter().map(|(_, resource)| resource.get("Properties").unwrap().get("Content").unwrap());
+        let written = controls.iter().flat_map(|control| [&control.remediate, &control.rollback]);
+        assert_eq!(resources.len(), 2 * controls.len());
+        for (deployed, written) in deployed.zip(written) {
+            assert_eq!(Yaml::from(deployed), Yaml::from(written));
+        }
+    }
+}

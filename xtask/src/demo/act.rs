@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long an act may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How often the table looks.
 const GLANCE: Duration = Duration::from_millis(400);
@@ -151,7 +151,10 @@ impl<'a> Stage<'a> {
         let answer =
             self.account.call("lambda:Invoke", json!({ "FunctionName": function, "Payload": "{}" })).await?;
         match answer.get("FunctionError").and_then(Value::as_str) {
-            Some(error) => Err(format!("the sweep failed: {error}: {}", answer["Payload"]).into()),
+            Some(error) => {
+                let payload = answer.get("Payload").cloned().unwrap_or_default();
+                Err(format!("the sweep failed: {error}: {payload}").into())
+            }
             None => Ok(()),
         }
     }

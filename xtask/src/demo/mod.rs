@@ -124,12 +124,12 @@ async fn play(root: &Path, account: &Account, json: Option<&Path>) -> Result<Str
         stage.ask_for_rollback(violation).await?;
         let ended = |row: &Row| row.control != UNDONE || row.is("rolled-back") || row.is("escalated");
         let rows = stage.until(ended).await?;
-        let state = || proof::subject_state(account.context(), &violation.control, &violation.subject);
-        let same = state().await? == violation.at_first;
+        let look = || proof::subject_state(account.context(), &violation.control, &violation.subject);
+        let same = look().await? == violation.at_first;
         expected.that(format!("{UNDONE}: exactly as before"), same, || "it differs".into());
         stage.sweep().await?;
         stage.drained().await?;
-        let same = state().await? == violation.at_first;
+        let same = look().await? == violation.at_first;
         expected
             .that(format!("{UNDONE}: hands off after the rollback"), same, || "it was fixed again".into());
         acts.push(ActJson { name: "rollback", rows });

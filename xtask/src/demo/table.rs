@@ -20,14 +20,14 @@ impl Table {
 
     /// Shows what changed.
     pub(super) fn show(&mut self, rows: &[Row], seconds: f64) {
-        let mut text = String::new();
+        let mut text = Vec::new();
         if self.live {
             if self.drawn > 0 {
-                text.push_str(&format!("\u{1b}[{}A\u{1b}[J", self.drawn));
+                text.push(format!("\u{1b}[{}A\u{1b}[J", self.drawn));
             }
-            text.push_str(&header());
+            text.push(header());
             for row in rows {
-                text.push_str(&line(row));
+                text.push(line(row));
             }
             self.drawn = rows.len() + 1;
         } else {
@@ -36,22 +36,22 @@ impl Table {
                 if known.is_none_or(|known| (known.state(), &known.steps) != (row.state(), &row.steps))
                     && row.state.is_some()
                 {
-                    text.push_str(&format!("{seconds:>6.1} s  {}", line(row)));
+                    text.push(format!("{seconds:>6.1} s  {}", line(row)));
                 }
             }
         }
         self.shown = rows.to_vec();
-        print(&text);
+        print(&text.concat());
     }
 
     /// Leaves the table as it stands.
     pub(super) fn close(&mut self, rows: &[Row]) {
         if !self.live {
-            let mut text = header();
+            let mut text = vec![header()];
             for row in rows {
-                text.push_str(&line(row));
+                text.push(line(row));
             }
-            print(&text);
+            print(&text.concat());
         }
         self.drawn = 0;
     }
@@ -98,18 +98,18 @@ fn shortened(text: &str, most: usize) -> String {
 
 /// The end of the demo: what did not hold, or that everything did.
 pub(super) fn summary(expected: &Expectations, calls: &Value, seconds: f64) -> String {
-    let mut text = String::new();
+    let mut text = Vec::new();
     for expectation in &expected.0 {
         let mark = if expectation.held { "✓" } else { "✗" };
-        text.push_str(&format!("{mark} {}", expectation.what));
+        text.push(format!("{mark} {}", expectation.what));
         if !expectation.held {
-            text.push_str(&format!(" (instead: {})", expectation.instead));
+            text.push(format!(" (instead: {})", expectation.instead));
         }
-        text.push('\n');
+        text.push("\n".to_owned());
     }
-    text.push_str(&format!("\nAWS calls by function: {calls}\n"));
-    text.push_str(&format!("the acts took {seconds:.0} s\n"));
-    text
+    text.push(format!("\nAWS calls by function: {calls}\n"));
+    text.push(format!("the acts took {seconds:.0} s\n"));
+    text.concat()
 }
 
 pub(super) fn print(text: &str) {
