@@ -325,3 +325,37 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_is_listed_at_once_with_its_line() {
+        let control = Located::parse(
+            "id: other-name\nseverity: dreadful\ncolour: red\ndetection:\n  config_rules:\n    - {identifier: X}\n\
+             iam:\n  - {action: 's3:GetObject', resource: 1}\n",
+        )
+        .unwrap();
+        let nothing = Located { line: 1, node: Node::Null };
+        let mut problems = Vec::new();
+        let read = read("controls/s3/a-name", &control, (nothing.clone(), nothing), &mut problems);
+        assert!(read.is_none());
+        for (line, what) in [
+            (1, "the id `other-name` is not the folder's name"),
+            (1, "`title` is missing"),
+            (1, "`runbook` is missing"),
+            (2, "unknown variant `dreadful`"),
+            (3, "unknown key `colour`"),
+            (6, "`deploy` has to be true or false"),
+            (6, "`name` is missing or empty"),
+            (8, "`resource` has to be an ARN"),
+        ] {
+            assert!(
+                problems.iter().any(|problem| problem.line == line && problem.what.contains(what)),
+                "{line}: {what}: {problems:#?}"
+            );
+        }
+        assert!(problems.iter().all(|problem| problem.file == "controls/s3/a-name/control.yaml"));
+    }
+}

@@ -302,3 +302,75 @@ fn json(located: &Located) -> serde_json::Value {
         Node::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::codegen::{registry, tree::Node};
+
+    /// What is wrong with a real control after a change to it.
+    fn problems_after(change: impl FnOnce(&mut Definition)) -> Vec<String> {
+        let controls = registry::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))).unwrap();
+        let mut control = controls.into_iter().find(|control| control.id == "bucket-public-access").unwrap();
+        change(&mut control);
+        let mut problems = Vec::new();
+        check(&control, &mut problems);
+        problems.into_iter().map(|problem| problem.what).collect()
+    }
+
+    #[test]
+    fn a_control_that_keeps_the_rules_has_no_problem() {
+        assert_eq!(problems_after(|_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_star_without_a_reason_is_refused() {
+        let problems = problems_after(|control| {
+            for permission in &mut control.iam {
+                permission.resources = vec!["*".to_owned()];
+                permission.reason = None;
+            }
+        });
+        assert!(problems.iter().all(|what| what.contains("needs a `reason`")), "{problems:?}");
+        assert!(!problems.is_empty());
+    }
+
+    #[test]
+    fn a_runbook_that_checks_nothing_in_the_end_is_refused() {
+        let problems = problems_after(|control| {
+            let Node::Map(entries) = &mut control.remediate.node else { panic!("no map") };
+            let (_, steps) = entries.iter_mut().find(|(key, _)| key == "mainSteps").unwrap();
+            let Node::List(steps) = &mut steps.node else { panic!("no list") };
+            steps.pop();
+        });
+        assert!(
+            matches!(problems.as_slice(), [one] if one.contains("Inspect, Decide, Fix…, Verify")),
+            "{problems:?}"
+        );
+    }
+
+    #[test]
+    fn a_parameter_that_nothing_fills_is_refused() {
+        let problems = problems_after(|control| control.parameters.clear());
+        assert!(problems.iter().any(|what| what.contains("does not fill `BucketName`")), "{problems:?}");
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_undone_never_runs_by_itself() {
+        let problems = problems_after(|control| {
+            control.reversibility = Reversibility::None;
+            control.reversibility_note = "nothing".to_owned();
+        });
+        assert!(matches!(problems.as_slice(), [one] if one.contains("`approve` at most")), "{problems:?}");
+    }
+
+    #[test]
+    fn best_practices_and_types_have_their_form() {
+        assert!(["SEC08-BP04", "REL09-BP01", "COST04-BP03", "OPS11-BP01"].into_iter().all(is_best_practice));
+        assert!(!["SEC8-BP04", "SEC08", "sec08-BP04", "SEC08-BP4"].into_iter().any(is_best_practice));
+        assert!(is_resource_type("AWS::S3::Bucket") && is_resource_type("AWS::::Account"));
+        assert!(!is_resource_type("S3::Bucket") && !is_resource_type("AWS::S3"));
+    }
+}
