@@ -35,6 +35,16 @@ pub enum SweepError {
     NotTaken(usize),
 }
 
+impl SweepError {
+    /// A stable word for the error type that Lambda reports.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Port(error) => error.class.code(),
+            Self::NotTaken(_) => "not-taken",
+        }
+    }
+}
+
 impl<C: NonCompliant, Q: FindingsQueue> Sweeper<C, Q> {
     /// Sends every non-compliant resource that a control listens to; the answer counts them by control.
     ///

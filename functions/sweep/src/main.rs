@@ -3,7 +3,7 @@
 // The SDK's futures nest deeper than rustc looks when it lays out `main`.
 #![recursion_limit = "256"]
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use plumb_aws::{Aws, Config, Settings, SqsQueue};
 use plumb_lambda::{init, now};
 use plumb_sweep::Sweeper;
@@ -21,5 +21,12 @@ async fn main() -> Result<(), Error> {
         deployment,
         now,
     };
-    lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| sweeper.sweep().await)).await
+    let sweep = async |_: LambdaEvent<Value>| {
+        let swept = sweeper.sweep().await;
+        swept.map_err(|error| Diagnostic {
+            error_type: format!("Plumb.{}", error.code()),
+            error_message: error.to_string(),
+        })
+    };
+    lambda_runtime::run(service_fn(sweep)).await
 }
