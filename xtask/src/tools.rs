@@ -78,11 +78,26 @@ impl Tools {
         command
     }
 
-    /// `sam build`: the functions, one after the other so that they share what is compiled, into `.aws-sam/build`.
+    /// `sam build` into `.aws-sam/build`. It builds one function after the other, so all are compiled before it, side by
+    /// side; what it then asks cargo-lambda for is there already.
     pub(crate) fn sam_build(&self) -> Result<(), ToolError> {
+        let mut compile = self.command("cargo-lambda");
+        compile.args(["lambda", "build", "--release"]);
+        for package in self.functions()? {
+            compile.args(["--package", &package]);
+        }
+        run(&mut compile, "cargo lambda build")?;
         let mut build = self.command("sam");
         build.args(["build", "--build-in-source", "--no-cached", "--template-file", "template.yaml"]);
         run(&mut build, "sam build").map(drop)
+    }
+
+    /// The packages below `functions/`.
+    fn functions(&self) -> Result<Vec<String>, ToolError> {
+        let folder = self.root.join("functions");
+        let entries = fs::read_dir(&folder).map_err(|source| file(&folder, source))?;
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        Ok(names.map(|name| format!("plumb-{name}")).collect())
     }
 
     /// `sam deploy` of what `sam build` left. The answer is what SAM printed.
