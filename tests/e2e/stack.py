@@ -1,6 +1,7 @@
 """The deployed stack: found through CloudFormation, read through the services that it is made of."""
 
 import json
+from decimal import Decimal
 
 from boto3.dynamodb.types import TypeDeserializer
 
@@ -149,5 +150,13 @@ class Stack:
 
 
 def deserialised(item):
-    """A ledger item as a dictionary."""
-    return {name: plain(TypeDeserializer().deserialize(value)) for name, value in item.items()}
+    """A ledger item as a dictionary; all its numbers are whole."""
+    return {name: whole(TypeDeserializer().deserialize(value)) for name, value in item.items()}
+
+
+def whole(value):
+    if isinstance(value, dict):
+        return {name: whole(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [whole(inner) for inner in value]
+    return int(value) if isinstance(value, Decimal) else value

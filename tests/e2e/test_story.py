@@ -135,7 +135,8 @@ def test_dry_run_starts_no_runbook_and_changes_no_resource(stack, story):
     assert stack.executions() == story.executions_before == {}
     assert {case.resource: case.subject() for case in story.everybody} == story.subjects
     assert story.see_bystanders() == story.bystanders
-    assert {record["state"] for record in stack.records().values()} == {"detected"}
+    # A bystander may have been seen half made, and then whole.
+    assert {record["state"] for record in stack.records().values()} <= {"detected", "unneeded"}
 
 
 # 3. Switched on: each violation is fixed, and nothing else is touched.
@@ -213,12 +214,17 @@ def test_the_waived_bucket_and_every_bystander_are_left_alone(stack, story):
 
 def test_events_that_come_twice_or_late_change_nothing(account, stack, story, witness):
     before = story.everything()
+    unseen = []
     for case in story.everybody:
         rule = stack.config_rule(case.control)
-        captured = witness.violation(rule, case.resource)
+        if captured := witness.violation(rule, case.resource):
+            stack.send(stack.findings, captured, captured)
+        else:
+            unseen.append(case.control)
         again = events.compliance_change(account, rule, case.kind, case.resource, "NON_COMPLIANT")
-        stack.send(stack.findings, captured, captured, again, again)
+        stack.send(stack.findings, again, again)
     assert_settled_as(before, stack, story)
+    assert unseen == ["ebs-default-encryption-off"], "an account begins with it, so Config said so at deployment"
 
 
 def test_the_same_finding_by_security_hub_changes_nothing(account, stack, story):
@@ -251,7 +257,8 @@ def test_a_runbook_s_success_that_is_told_again_changes_nothing(stack, story, wi
     before = story.everything()
     for control in FIXED:
         execution = story.record(story.cases[control])["execution_id"]
-        told = eventually(lambda of=execution: witness.success(of), timeout=10)
+        told = witness.success(execution)
+        assert told, f"nobody was told that {control}'s runbook succeeded"
         stack.send(stack.status_queue, told, told)
     assert_settled_as(before, stack, story)
 
@@ -262,7 +269,9 @@ def assert_settled_as(before, stack, story):
 
 
 def test_a_finding_about_a_resource_that_complies_changes_nothing(account, stack, story):
-    case = story.cases["bucket-public-access"]
+    # A neighbour that has complied from its first moment, so that nothing is known of it.
+    case = story.cases["trail-without-log-validation"]
+    assert stack.record(case.control, case.kind, case.other) is None
     rule = stack.config_rule(case.control)
     stack.send(stack.findings, events.compliance_change(account, rule, case.kind, case.other, "NON_COMPLIANT"))
 
@@ -272,7 +281,8 @@ def test_a_finding_about_a_resource_that_complies_changes_nothing(account, stack
         return record
 
     execution = stack.execution(eventually(looked_at)["execution_id"])
-    assert [step["StepName"] for step in execution["StepExecutions"]] == ["Inspect", "Decide"]
+    ran = [step["StepName"] for step in execution["StepExecutions"] if step["StepStatus"] == "Success"]
+    assert ran == ["Inspect", "Decide"]
     assert story.see_bystanders() == story.bystanders
 
 
@@ -306,10 +316,11 @@ def impatient_queue(account, stack):
 
 
 def test_a_malformed_message_ends_as_a_dead_letter_and_its_batch_is_worked_on(account, stack, story, impatient_queue):
-    case = story.cases["table-without-recovery"]
+    case, rule = story.cases["security-group-open-admin-ports"], "restricted-common-ports"
+    assert stack.record(case.control, case.kind, case.other) is None
     # By the name that AWS gives the managed rule: that is how the record shows that this very message was worked on.
-    finding = events.compliance_change(account, "dynamodb-pitr-enabled", case.kind, case.other, "NON_COMPLIANT")
-    nameless = events.compliance_change(account, "dynamodb-pitr-enabled", case.kind, "x", "NON_COMPLIANT")
+    finding = events.compliance_change(account, rule, case.kind, case.other, "NON_COMPLIANT")
+    nameless = events.compliance_change(account, rule, case.kind, case.other, "NON_COMPLIANT")
     del nameless["detail"]["resourceId"]
     del nameless["detail"]["newEvaluationResult"]["evaluationResultIdentifier"]
     malformed = ["{this is no JSON", nameless]
@@ -321,7 +332,7 @@ def test_a_malformed_message_ends_as_a_dead_letter_and_its_batch_is_worked_on(ac
         return record
 
     record = eventually(worked_on)
-    assert record["source"] == {"source": "config-rule", "rule": "dynamodb-pitr-enabled"}
+    assert record["source"] == {"source": "config-rule", "rule": rule}
 
     def dead():
         assert stack.waiting(stack.findings_dead_letters) == 2

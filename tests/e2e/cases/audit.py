@@ -79,8 +79,9 @@ class TrailWithoutLogValidation(Case):
         trail.start_logging(Name=self.resource)
 
     def make_bystander(self):
-        self.other = self.client("cloudtrail").create_trail(
-            Name=f"e2e-other-{self.token}",
+        self.other = f"e2e-other-{self.token}"
+        self.other_arn = self.client("cloudtrail").create_trail(
+            Name=self.other,
             S3BucketName=self.neighbourhood.log_bucket,
             S3KeyPrefix="other",
             EnableLogFileValidation=True,
@@ -104,7 +105,7 @@ class TrailWithoutLogValidation(Case):
         return kept
 
     def bystander(self):
-        return self.everything(self.other)
+        return self.everything(self.other_arn)
 
     def validates(self):
         return self.everything(self.arn)["trail"]["LogFileValidationEnabled"]
