@@ -206,7 +206,7 @@ pub(crate) static CONTROLS: &[Control] = &[
         ],
         parameters: &[RunbookParameter { name: "KeyId", value: "{{resource.id}}" }],
         safety: Mode::Auto,
-        disruption: "none; the key keeps its id and decrypts what it ever encrypted",
+        disruption: "None; the key keeps its id and decrypts what it ever encrypted. A key whose policy does not let IAM decide refuses, and the runbook fails with that refusal.",
         cost: "1 USD a month for each of the first two rotations of a key, so at most 2 USD a month and key after two years",
         reversibility: Reversibility::Full,
         reversibility_note: "",
