@@ -96,7 +96,8 @@ impl Tools {
     fn functions(&self) -> Result<Vec<String>, ToolError> {
         let folder = self.root.join("functions");
         let entries = fs::read_dir(&folder).map_err(|source| file(&folder, source))?;
-        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+        let names = folders.map(|entry| entry.file_name().to_string_lossy().into_owned());
         Ok(names.map(|name| format!("plumb-{name}")).collect())
     }
 

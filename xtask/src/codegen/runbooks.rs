@@ -7,33 +7,39 @@ use super::{
     yaml::{Yaml, map, text},
 };
 
+/// How many documents CloudFormation creates at once: SSM throttles `CreateDocument`.
+const AT_ONCE: usize = 5;
+
 /// `infra/generated/runbooks.yaml`.
 pub(crate) fn generate(controls: &[Definition]) -> String {
-    let mut resources = Vec::new();
+    let mut resources: Vec<(String, Yaml)> = Vec::new();
     for control in controls {
         for (suffix, document) in [("", &control.remediate), ("-rollback", &control.rollback)] {
             let name = format!("{}{suffix}", control.id);
-            resources.push((format!("{}Document", logical(&name)), resource(control, &name, document)));
+            let earlier = resources.len().checked_sub(AT_ONCE).and_then(|index| resources.get(index));
+            let after = earlier.map(|(id, _)| id.as_str());
+            resources
+                .push((format!("{}Document", logical(&name)), resource(control, &name, document, after)));
         }
     }
     template("Plumb: the runbooks, SSM Automation documents", vec![], vec![], resources, vec![])
 }
 
-fn resource(control: &Definition, name: &str, document: &Located) -> Yaml {
-    map([
-        ("Type", text("AWS::SSM::Document")),
-        (
-            "Properties",
-            map([
-                ("Name", prefixed(name)),
-                ("DocumentType", text("Automation")),
-                ("DocumentFormat", text("YAML")),
-                ("UpdateMethod", text("NewVersion")),
-                ("Tags", tags(&control.id)),
-                ("Content", Yaml::from(document)),
-            ]),
-        ),
-    ])
+fn resource(control: &Definition, name: &str, document: &Located, after: Option<&str>) -> Yaml {
+    let properties = map([
+        ("Name", prefixed(name)),
+        ("DocumentType", text("Automation")),
+        ("DocumentFormat", text("YAML")),
+        ("UpdateMethod", text("NewVersion")),
+        ("Tags", tags(&control.id)),
+        ("Content", Yaml::from(document)),
+    ]);
+    let mut entries = vec![("Type", text("AWS::SSM::Document"))];
+    if let Some(after) = after {
+        entries.push(("DependsOn", text(after)));
+    }
+    entries.push(("Properties", properties));
+    map(entries)
 }
 
 #[cfg(test)]
