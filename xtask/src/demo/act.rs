@@ -28,6 +28,7 @@ pub(super) struct Stage<'a> {
     violations: &'a [Violation],
     rows: Vec<Row>,
     opened: Instant,
+    table: Table,
 }
 
 impl<'a> Stage<'a> {
@@ -41,6 +42,7 @@ impl<'a> Stage<'a> {
             rows.push(Row {
                 control: control.id.to_owned(),
                 resource: id.clone(),
+                made_at: violation.made_at,
                 key: format!(
                     "{}#{}#{}#{}#{id}",
                     control.id,
@@ -51,26 +53,22 @@ impl<'a> Stage<'a> {
                 ..Row::default()
             });
         }
-        Ok(Self { account, violations, rows, opened: Instant::now() })
+        Ok(Self { account, violations, rows, opened: Instant::now(), table: Table::new() })
     }
 
     /// Begins an act.
     pub(super) fn open(&mut self, title: &str) {
         say(&format!("\n━━ {title}"));
         self.opened = Instant::now();
-        for row in &mut self.rows {
-            row.detected_after = None;
-        }
     }
 
     /// Watches until every row is done, or patience ends: the rows as they then stand.
     pub(super) async fn until(&mut self, done: impl Fn(&Row) -> bool) -> Result<Vec<Row>, Box<dyn Error>> {
-        let mut table = Table::new();
         loop {
             let rows = self.rows().await?;
-            table.show(&rows, self.opened.elapsed().as_secs_f64());
+            self.table.show(&rows, self.opened.elapsed().as_secs_f64());
             if rows.iter().all(&done) || self.opened.elapsed() > PATIENCE {
-                table.close(&rows);
+                self.table.close(&rows);
                 return Ok(rows);
             }
             tokio::time::sleep(GLANCE).await;
@@ -80,13 +78,12 @@ impl<'a> Stage<'a> {
     /// The rows now.
     pub(super) async fn rows(&mut self) -> Result<Vec<Row>, Box<dyn Error>> {
         let records = ledger::records(self.account).await?;
-        let seconds = self.opened.elapsed().as_secs_f64();
         let mut rows = std::mem::take(&mut self.rows);
         for row in &mut rows {
             let Some(record) = records.get(&row.key) else { continue };
             let execution = row.execution.clone();
             let was_moving = row.moves();
-            row.read(record, seconds);
+            row.read(record);
             if (was_moving || row.moves() || row.execution != execution)
                 && let Some(execution) = row.execution.clone()
             {

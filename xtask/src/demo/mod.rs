@@ -40,6 +40,7 @@ pub(crate) struct Violation {
     pub(crate) subject: Subject,
     pub(crate) at_first: Vec<Value>,
     pub(crate) neighbour: Vec<Value>,
+    pub(crate) made_at: jiff::Timestamp,
 }
 
 #[derive(Serialize)]
@@ -155,10 +156,11 @@ async fn make_violations(root: &Path, account: &Account) -> Result<Vec<Violation
     let mut violations = Vec::new();
     for control in ControlFolder::read_all(&root.join("controls"))? {
         let mut subject = proof::make_violation(context, &control).await?;
+        let made_at = jiff::Timestamp::now();
         proof::make_bystander(context, &control, &mut subject).await?;
         let at_first = proof::subject_state(context, &control, &subject).await?;
         let neighbour = proof::bystander_state(context, &control, &subject).await?;
-        violations.push(Violation { control, subject, at_first, neighbour });
+        violations.push(Violation { control, subject, at_first, neighbour, made_at });
     }
     Ok(violations)
 }

@@ -13,7 +13,10 @@ pub(crate) struct Row {
     /// The ledger's key.
     #[serde(skip)]
     pub(crate) key: String,
-    /// Seconds from the start of the act until the table first showed it.
+    /// When the violation was there.
+    #[serde(skip)]
+    pub(crate) made_at: jiff::Timestamp,
+    /// Seconds from then until AWS Config, or another detector, had seen it.
     pub(crate) detected_after: Option<f64>,
     /// The last guardrail's verdict in short: what was decided.
     pub(crate) decided: Option<String>,
@@ -49,8 +52,11 @@ impl Row {
     }
 
     /// Takes over what the ledger's record says.
-    pub(crate) fn read(&mut self, record: &Value, seconds: f64) {
-        self.detected_after = self.detected_after.or(Some(seconds));
+    pub(crate) fn read(&mut self, record: &Value) {
+        let at = |pointer: &str| text(record, pointer).and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        self.detected_after = self.detected_after.or_else(|| {
+            at("/detected_at").map(|seen| seen.duration_since(self.made_at).as_secs_f64().max(0.0))
+        });
         self.state = text(record, "/state");
         self.reason = text(record, "/reason");
         self.execution = text(record, "/execution_id");
@@ -61,7 +67,6 @@ impl Row {
             Some("rolling-back" | "rolled-back") => "undo".to_owned(),
             _ => "fix".to_owned(),
         });
-        let at = |pointer: &str| text(record, pointer).and_then(|at| at.parse::<jiff::Timestamp>().ok());
         self.took = match (at("/started_at"), at("/updated_at")) {
             (Some(from), Some(to)) if self.execution.is_some() => Some(to.duration_since(from).as_secs_f64()),
             _ => None,

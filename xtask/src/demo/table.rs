@@ -25,18 +25,13 @@ impl Table {
             if self.drawn > 0 {
                 text.push(format!("\u{1b}[{}A\u{1b}[J", self.drawn));
             }
-            text.push(header());
-            for row in rows {
-                text.push(line(row));
-            }
+            text.push(whole(rows));
             self.drawn = rows.len() + 1;
         } else {
             for (at, row) in rows.iter().enumerate() {
-                let known = self.shown.get(at);
-                if known.is_none_or(|known| (known.state(), &known.steps) != (row.state(), &row.steps))
-                    && row.state.is_some()
-                {
-                    text.push(format!("{seconds:>6.1} s  {}", line(row)));
+                let same = |known: &Row| (known.state(), &known.steps) == (row.state(), &row.steps);
+                if row.state.is_some() && !self.shown.get(at).is_some_and(same) {
+                    text.push(format!("{seconds:>6.1} s  {}", change(row)));
                 }
             }
         }
@@ -47,46 +42,58 @@ impl Table {
     /// Leaves the table as it stands.
     pub(super) fn close(&mut self, rows: &[Row]) {
         if !self.live {
-            let mut text = vec![header()];
-            for row in rows {
-                text.push(line(row));
-            }
-            print(&text.concat());
+            print(&format!("\n{}", whole(rows)));
         }
         self.drawn = 0;
     }
 }
 
-fn header() -> String {
-    format!(
-        "{:<32}  {:<34}  {:>8}  {:<11}  {:<40}  {:<17}  {:>6}\n",
+fn whole(rows: &[Row]) -> String {
+    let header = format!(
+        "{:<32} {:<28} {:>8}  {:<11} {:<26} {:<17} {:>6}\n",
         "control", "resource", "detected", "decided", "runbook's steps", "verified", "took"
-    )
+    );
+    std::iter::once(header).chain(rows.iter().map(line)).collect()
 }
 
 fn line(row: &Row) -> String {
     let seconds = |value: Option<f64>| value.map_or_else(|| "·".to_owned(), |value| format!("{value:.1} s"));
+    format!(
+        "{:<32} {:<28} {:>8}  {:<11} {:<26} {:<17} {:>6}\n",
+        row.control,
+        shortened(&row.resource, 28),
+        seconds(row.detected_after),
+        row.decided.as_deref().unwrap_or("·"),
+        shortened(&progress(row), 26),
+        row.state.as_deref().unwrap_or("·"),
+        seconds(row.took)
+    )
+}
+
+/// A mark for each step that was taken, and the name of the last.
+fn progress(row: &Row) -> String {
+    let taken: Vec<_> = row.steps.iter().filter(|(_, status)| status != "Pending").collect();
+    let marks: String = taken.iter().map(|(_, status)| mark(status)).collect();
+    taken.last().map_or_else(|| "·".to_owned(), |(name, _)| format!("{marks} {name}"))
+}
+
+/// What changed, where nobody sees the table: the steps by name.
+fn change(row: &Row) -> String {
     let steps: Vec<_> = row
         .steps
         .iter()
         .filter(|(_, status)| status != "Pending")
-        .map(|(name, status)| match status.as_str() {
-            "Success" => format!("{name} ✓"),
-            "InProgress" => format!("{name} …"),
-            _ => format!("{name} ✗"),
-        })
+        .map(|(name, status)| format!("{name} {}", mark(status)))
         .collect();
-    let steps = if steps.is_empty() { "·".to_owned() } else { steps.join("  ") };
-    format!(
-        "{:<32}  {:<34}  {:>8}  {:<11}  {:<40}  {:<17}  {:>6}\n",
-        row.control,
-        shortened(&row.resource, 34),
-        seconds(row.detected_after),
-        row.decided.as_deref().unwrap_or("·"),
-        shortened(&steps, 40),
-        row.state.as_deref().unwrap_or("·"),
-        seconds(row.took)
-    )
+    format!("{:<32} {:<18} {}\n", row.control, row.state.as_deref().unwrap_or("·"), steps.join("  "))
+}
+
+fn mark(status: &str) -> char {
+    match status {
+        "Success" => '✓',
+        "InProgress" | "Waiting" => '…',
+        _ => '✗',
+    }
 }
 
 fn shortened(text: &str, most: usize) -> String {
@@ -107,7 +114,12 @@ pub(super) fn summary(expected: &Expectations, calls: &Value, seconds: f64) -> S
         }
         text.push("\n".to_owned());
     }
-    text.push(format!("\nAWS calls by function: {calls}\n"));
+    text.push("\nAWS calls by function\n".to_owned());
+    for (function, operations) in calls.as_object().into_iter().flatten() {
+        let counts = operations.as_object().into_iter().flatten();
+        let counts: Vec<_> = counts.map(|(operation, count)| format!("{operation} {count}")).collect();
+        text.push(format!("  {function}: {}\n", counts.join(", ")));
+    }
     text.push(format!("the acts took {seconds:.0} s\n"));
     text.concat()
 }
