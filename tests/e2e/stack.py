@@ -59,6 +59,18 @@ class Stack:
             Name=self.policy_parameter, Value=text, Type="String", Overwrite=True
         )
 
+    # EventBridge
+
+    def led_to(self, event):
+        """The names of the queues that the stack's event rules would put an event on."""
+        client, names = self.account.client("events"), set()
+        for name in self.of_type("AWS::Events::Rule"):
+            pattern = client.describe_rule(Name=name).get("EventPattern")
+            if pattern and client.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"]:
+                targets = client.list_targets_by_rule(Rule=name)["Targets"]
+                names |= {target["Arn"].rsplit(":", 1)[1] for target in targets}
+        return sorted(names)
+
     # Functions
 
     def invoke(self, function, event):

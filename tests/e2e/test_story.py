@@ -95,6 +95,25 @@ def test_the_functions_are_compiled_for_the_runtime_of_the_template(account, sta
     assert configuration["Runtime"] == "provided.al2023"
 
 
+def test_the_event_rules_lead_each_event_to_the_queue_that_its_reader_empties(account, stack):
+    bucket = {"bucketName": "b"}
+
+    def verdict(word):
+        return events.compliance_change(account, "any-rule", "AWS::S3::Bucket", "b", word)
+
+    for event, queues in [
+        (verdict("NON_COMPLIANT"), [stack.findings]),
+        (verdict("COMPLIANT"), [stack.status_queue]),
+        (verdict("NOT_APPLICABLE"), []),
+        (events.failed_control(account, "S3.8", "AwsS3Bucket", "arn:aws:s3:::b"), [stack.findings]),
+        (events.api_call(account, "s3", "DeleteBucketPublicAccessBlock", bucket), [stack.findings]),
+        (events.api_call(account, "s3", "DeleteBucketPublicAccessBlock", bucket, error="AccessDenied"), []),
+        (events.api_call(account, "s3", "GetBucketPublicAccessBlock", bucket), []),
+    ]:
+        names = [queue.rsplit("/", 1)[1] for queue in queues]
+        assert stack.led_to(event) == names, event["detail-type"]
+
+
 @pytest.mark.step
 def test_ten_resources_violate_ten_controls(story):
     assert len(story.cases) == 10
@@ -261,6 +280,32 @@ def test_a_runbook_s_success_that_is_told_again_changes_nothing(stack, story, wi
         assert told, f"nobody was told that {control}'s runbook succeeded"
         stack.send(stack.status_queue, told, told)
     assert_settled_as(before, stack, story)
+
+
+def test_a_violation_that_many_tell_of_at_once_is_fixed_once(account, stack, story):
+    before = set(stack.executions())
+    case = story.cases["key-without-rotation"]
+    key = case.make_key(Description="told of by everybody")
+    about = (case.kind, key, "NON_COMPLIANT")
+    arn = f"arn:aws:kms:{account.region}:{account.id}:key/{key}"
+    stack.send(
+        stack.findings,
+        *[events.compliance_change(account, stack.config_rule(case.control), *about) for _ in range(6)],
+        *[events.compliance_change(account, "cmk-backing-key-rotation-enabled", *about) for _ in range(6)],
+        *[events.failed_control(account, "KMS.4", "AwsKmsKey", arn) for _ in range(6)],
+        *[events.api_call(account, "kms", "DisableKeyRotation", {"keyId": key}) for _ in range(6)],
+    )
+
+    def fixed():
+        record = stack.record(case.control, case.kind, key)
+        assert record and record["state"] == "fixed", record
+        return record
+
+    record = eventually(fixed)
+    eventually(stack.assert_at_rest)
+    assert case.rotates(key) is True
+    assert set(stack.executions()) - before == {record["execution_id"]}
+    assert record["generation"] == 1
 
 
 def assert_settled_as(before, stack, story):
