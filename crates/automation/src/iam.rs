@@ -17,7 +17,7 @@ const NOT_CALLS: [&str; 6] =
 /// simple rule (`describe_db_instances` to `DescribeDbInstances`): compare them without regard to case.
 pub fn derived_actions(document: &Document) -> Vec<(String, String)> {
     let mut actions = BTreeSet::new();
-    for step in &document.steps {
+    for step in document.all_steps() {
         match step.action.as_str() {
             "aws:executeAwsApi" | "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" => {
                 actions.extend(api_of(step));

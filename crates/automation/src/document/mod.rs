@@ -1,5 +1,6 @@
 //! An SSM Automation document of schemaVersion 0.3, typed.
 
+mod ends;
 mod node;
 mod read;
 mod types;
@@ -99,6 +100,8 @@ pub struct Step {
     pub next_step: Option<String>,
     /// What it takes from its action's result.
     pub outputs: Vec<Output>,
+    /// The steps inside it; only `aws:loop` has any.
+    pub steps: Vec<Step>,
     /// Where it stands.
     pub at: Place,
 }
@@ -183,7 +186,20 @@ impl Document {
         read::document(&node::parse(text)?)
     }
 
-    /// A step and its place in the list.
+    /// Every step, those inside loops after their loop.
+    pub fn all_steps(&self) -> Vec<&Step> {
+        fn collect<'s>(steps: &'s [Step], all: &mut Vec<&'s Step>) {
+            for step in steps {
+                all.push(step);
+                collect(&step.steps, all);
+            }
+        }
+        let mut all = Vec::new();
+        collect(&self.steps, &mut all);
+        all
+    }
+
+    /// A step of the document's own list and its place in it.
     pub fn step(&self, name: &str) -> Option<(usize, &Step)> {
         self.steps.iter().enumerate().find(|(_, step)| step.name == name)
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     AttachedFile, Count, Document, DocumentError, OnCancel, OnFailure, Output, Parameter, Step, ValueType,
-    Variable,
+    Variable, ends,
     node::{Kind, Node, Spot},
 };
 use crate::pattern::Pattern;
@@ -41,14 +41,29 @@ pub(super) fn document(root: &Node) -> Result<Document, DocumentError> {
         fields.take(key);
     }
     fields.finish()?;
-    targets_exist(&document)?;
+    names_are_unique(&document)?;
+    targets_exist(&document.steps, &HashSet::new())?;
+    ends::every_step_can_end(&document.steps)?;
     Ok(document)
 }
 
-/// Every step leads to a step that exists, as `CreateDocument` demands.
-fn targets_exist(document: &Document) -> Result<(), DocumentError> {
-    let names: HashSet<&str> = document.steps.iter().map(|step| step.name.as_str()).collect();
-    for step in &document.steps {
+/// A step inside a loop shares its namespace with all others: its outputs are named by its name alone.
+fn names_are_unique(document: &Document) -> Result<(), DocumentError> {
+    let mut names = HashSet::new();
+    match document.all_steps().into_iter().find(|step| !names.insert(step.name.as_str())) {
+        None => Ok(()),
+        Some(step) => Err(DocumentError {
+            place: step.at,
+            message: format!("there are two steps `{}`; rename one", step.name),
+        }),
+    }
+}
+
+/// Every step leads to a step that exists, as `CreateDocument` demands: beside it, or, from a loop, outside.
+fn targets_exist<'s>(steps: &'s [Step], outside: &HashSet<&'s str>) -> Result<(), DocumentError> {
+    let mut names = outside.clone();
+    names.extend(steps.iter().map(|step| step.name.as_str()));
+    for step in steps {
         let mut targets = step.branch_targets();
         targets.extend(step.next_step.clone());
         if let OnFailure::Step(name) = &step.on_failure {
@@ -63,6 +78,7 @@ fn targets_exist(document: &Document) -> Result<(), DocumentError> {
                 message: format!("step `{}` leads to step `{name}`, which doesn't exist", step.name),
             });
         }
+        targets_exist(&step.steps, &names)?;
     }
     Ok(())
 }
@@ -144,17 +160,7 @@ fn steps(node: &Node) -> Result<Vec<Step>, DocumentError> {
     if items.is_empty() {
         return Err(node.error("there are no steps; a document needs at least one"));
     }
-    let mut names = HashSet::new();
-    items
-        .iter()
-        .map(|item| {
-            let step = step(item)?;
-            if !names.insert(step.name.clone()) {
-                return Err(item.error(format!("there are two steps `{}`; rename one", step.name)));
-            }
-            Ok(step)
-        })
-        .collect()
+    items.iter().map(step).collect()
 }
 
 fn step(node: &Node) -> Result<Step, DocumentError> {
@@ -166,7 +172,12 @@ fn step(node: &Node) -> Result<Step, DocumentError> {
     }
     fields.what = format!("step `{name}`");
     let action = fields.required("action")?.string()?;
-    let inputs = match fields.take("inputs") {
+    let inputs_node = fields.take("inputs");
+    let inner = match inputs_node.filter(|_| action == "aws:loop").and_then(|inputs| inputs.member("Steps")) {
+        Some(node) => steps(node)?,
+        None => Vec::new(),
+    };
+    let inputs = match inputs_node {
         None => serde_json::Map::new(),
         Some(node) => match node.value() {
             Value::Object(inputs) => inputs,
@@ -187,6 +198,7 @@ fn step(node: &Node) -> Result<Step, DocumentError> {
         next_step: fields.text("nextStep")?.map(|text| step_name(&text)),
         outputs: fields.take("outputs").map(outputs).transpose()?.unwrap_or_default(),
         on_failure,
+        steps: inner,
         name,
         at: node.place,
     };
@@ -368,6 +380,13 @@ impl Node {
         match &self.kind {
             Kind::List(items) => Ok(items),
             _ => Err(self.error("this must be a list")),
+        }
+    }
+
+    fn member(&self, name: &str) -> Option<&Self> {
+        match &self.kind {
+            Kind::Map(members) => members.iter().find(|(key, _)| key.name == name).map(|(_, node)| node),
+            Kind::Scalar(_) | Kind::List(_) => None,
         }
     }
 
