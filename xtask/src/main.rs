@@ -1,6 +1,7 @@
 //! Plumb's developer commands: `cargo xtask --help`.
 
 mod account;
+mod bench;
 mod codegen;
 mod demo;
 mod end_to_end;
@@ -51,6 +52,18 @@ enum Command {
     },
     /// Run AWS's linters over the templates: cfn-lint, `sam validate --lint`.
     Lint,
+    /// Measure `remediate` beside an empty Rust function and a plain boto3 handler. Nothing is asserted.
+    Bench {
+        /// Also write every sample, as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// How often each is started cold, under the Runtime Interface Emulator and without.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        cold: u32,
+        /// How many invocations follow each cold start's first.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+        warm: u32,
+    },
     /// Build the functions with the SAM CLI, into `.aws-sam/build`.
     Build,
     /// Deploy what was built to local AWS.
@@ -89,6 +102,7 @@ fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
     match command {
         Command::Demo { json } => demo::run(root, json.as_deref()),
         Command::Test { only } => test::run(root, only.as_deref()),
+        Command::Bench { json, cold, warm } => bench::run(root, json.as_deref(), *cold, *warm),
         Command::Codegen { check } => codegen::run(root, *check),
         Command::Lint => lint::lint(root),
         Command::Build => {

@@ -1,0 +1,182 @@
+//! The three functions: how each is built and started, and whether it did its work.
+
+use std::{
+    error::Error,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use super::endpoint::{Calls, Endpoint};
+use crate::{
+    test::say,
+    tools::{self, Tools, run},
+};
+
+/// What SAM builds for, and so what the bench runs.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// A function that can be started.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    /// The size of its deployment package.
+    pub(crate) zipped: u32,
+    /// The Runtime Interface Emulator.
+    pub(crate) rie: PathBuf,
+    /// Where it writes what it logs.
+    pub(crate) log: PathBuf,
+    /// Whether it remediates: one runbook started an invocation.
+    remediates: bool,
+    command: Vec<OsString>,
+    folder: PathBuf,
+    endpoint: String,
+}
+
+/// Builds what is not there: `remediate`, the empty function, the boto3 handler; in this order.
+pub(crate) fn all(root: &Path, tools: &Tools, endpoint: &Endpoint) -> Result<Vec<Function>, Box<dyn Error>> {
+    if std::env::consts::ARCH != "x86_64" {
+        return Err("the bench runs what is built for x86_64; run it on such a machine".into());
+    }
+    let home = root.join(".plumb/bench");
+    fs::create_dir_all(&home)?;
+    let rie = emulator(root)?;
+    let remediate = root.join(".aws-sam/build/RemediateFunction/bootstrap");
+    if !remediate.exists() {
+        say("· building the functions with `sam build` (the first time takes several minutes)");
+        tools.sam_build()?;
+    }
+    // Copies, so that a build meanwhile doesn't change what is measured.
+    let remediate = kept(&remediate, home.join("remediate"))?;
+    let empty = kept(&build_empty(root, tools)?, home.join("empty"))?;
+    let venv = tools::virtual_environment(
+        &home.join("boto3"),
+        &root.join("tests/bench/boto3_handler/requirements.txt"),
+    )?;
+    let python = venv.join("bin/python");
+    let folder = root.join("tests/bench/boto3_handler");
+    let zipped = |paths: &[&Path]| zipped(root, &python, paths);
+    let function = |name, remediates, command: Vec<OsString>, folder: &Path, zipped| Function {
+        name,
+        zipped,
+        rie: rie.clone(),
+        log: home.join(format!("{name}.log")),
+        remediates,
+        command,
+        folder: folder.to_path_buf(),
+        endpoint: endpoint.url.clone(),
+    };
+    let boto3 = [python.as_os_str(), "-m".as_ref(), "awslambdaric".as_ref(), "handler.handler".as_ref()];
+    Ok(vec![
+        function("remediate", true, vec![remediate.clone().into()], &home, zipped(&[&remediate])?),
+        function("empty", false, vec![empty.clone().into()], &home, zipped(&[&empty])?),
+        function(
+            "boto3",
+            true,
+            boto3.map(OsString::from).into(),
+            &folder,
+            zipped(&[&folder.join("handler.py"), &site_packages(&venv)?])?,
+        ),
+    ])
+}
+
+impl Function {
+    /// A command that starts it, below `above` if given; its logs go to a file.
+    pub(crate) fn start(&self, above: &[OsString]) -> io::Result<tokio::process::Command> {
+        let log = File::create(&self.log)?;
+        let mut words = above.iter().chain(&self.command);
+        let mut command = tokio::process::Command::new(words.next().cloned().unwrap_or_default());
+        command
+            .args(words)
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs([
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_DEFAULT_REGION", "us-east-1"),
+                ("AWS_ACCESS_KEY_ID", "test"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+                ("AWS_SESSION_TOKEN", "test"),
+                ("AWS_ENDPOINT_URL", &self.endpoint),
+                ("AWS_LAMBDA_FUNCTION_NAME", self.name),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+                ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+                ("AWS_LAMBDA_LOG_GROUP_NAME", "bench"),
+                ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
+                ("LANG", "C.UTF-8"),
+                ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+                ("PLUMB_PREFIX", "plumb"),
+                ("PLUMB_PARTITION", "aws"),
+                ("PLUMB_ACCOUNT", "123456789012"),
+                ("PLUMB_LEDGER_TABLE", "plumb-ledger"),
+                ("PLUMB_POLICY_PARAMETER", "/plumb/policy"),
+                ("PYTHONDONTWRITEBYTECODE", "1"),
+                ("RUST_LOG", "info"),
+            ])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// Fails unless it answered as it should and started one runbook an invocation: nothing else is worth measuring.
+    pub(crate) fn check(&self, answer: &[u8], calls: &Calls, invocations: u32) -> Result<(), Box<dyn Error>> {
+        let text = String::from_utf8_lossy(answer);
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let started = calls.get("ssm:StartAutomationExecution").copied().unwrap_or_default();
+        let good = if self.remediates {
+            answer == serde_json::json!({ "batchItemFailures": [] }) && started == invocations
+        } else {
+            text == "null" && calls.is_empty()
+        };
+        if good {
+            return Ok(());
+        }
+        let (name, log) = (self.name, self.log.display());
+        Err(format!("`{name}` did not do its work: it answered `{text}`, and called {calls:?}; see `{log}`")
+            .into())
+    }
+}
+
+fn kept(built: &Path, copy: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
+    fs::copy(built, &copy).map_err(|error| format!("`{}`: {error}", built.display()))?;
+    Ok(copy)
+}
+
+fn build_empty(root: &Path, tools: &Tools) -> Result<PathBuf, Box<dyn Error>> {
+    say("· building the empty function");
+    let mut build = tools.command("cargo-lambda");
+    build.args(["lambda", "build", "--release", "--locked", "--target", TARGET]);
+    run(build.args(["--package", "plumb-bench-empty"]), "cargo lambda build")?;
+    Ok(root.join("target/lambda/bench-empty/bootstrap"))
+}
+
+/// The Runtime Interface Emulator that the SAM CLI brings.
+fn emulator(root: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let path = site_packages(&root.join(".plumb/tools"))?.join("samcli/local/rapid/aws-lambda-rie-x86_64");
+    if path.exists() { Ok(path) } else { Err(format!("`{}` is not there", path.display()).into()) }
+}
+
+fn site_packages(venv: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    for entry in fs::read_dir(venv.join("lib"))? {
+        let packages = entry?.path().join("site-packages");
+        if packages.is_dir() {
+            return Ok(packages);
+        }
+    }
+    Err(format!("`{}` has no site-packages", venv.display()).into())
+}
+
+/// The size of a deployment package of these files and folders. Lambda's runtime for Python brings its own client, so that
+/// isn't counted, nor is what pip put there for itself.
+fn zipped(root: &Path, python: &Path, paths: &[&Path]) -> Result<u32, Box<dyn Error>> {
+    let mut zip = Command::new(python);
+    zip.arg(root.join("tests/bench/zipped.py")).args(paths);
+    zip.args(["--without", "pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence"]);
+    zip.args(["awslambdaric", "runtime_client", "simplejson", "snapshot_restore"]);
+    Ok(run(&mut zip, "zipped.py")?.trim().parse()?)
+}
