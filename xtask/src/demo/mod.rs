@@ -81,6 +81,8 @@ async fn play(root: &Path, account: &Account, json: Option<&Path>) -> Result<Str
     let mut stage = Stage::new(account, &violations)?;
 
     stage.open("dry-run: the default policy records and reports, and changes nothing");
+    say("· the first sweep finds what was wrong before Plumb came");
+    stage.sweep().await?;
     let rows = stage.until(|row| matches!(row.state(), Some("detected"))).await?;
     let executions = stage.executions().await?;
     for (violation, row) in violations.iter().zip(&rows) {
