@@ -1,7 +1,7 @@
 //! An SSM Automation document of schemaVersion 0.3, typed.
 
 mod ends;
-mod node;
+pub(crate) mod node;
 mod read;
 mod types;
 

@@ -12,13 +12,13 @@ use crate::choices;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) place: Place,
-    pub(super) kind: Kind,
+pub(crate) struct Node {
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Scalar(Value),
     List(Vec<Node>),
     Map(Vec<(Spot, Node)>),
@@ -26,13 +26,13 @@ pub(super) enum Kind {
 
 /// A key and its place.
 #[derive(Debug, Clone)]
-pub(super) struct Spot {
-    pub(super) name: String,
-    pub(super) place: Place,
+pub(crate) struct Spot {
+    pub(crate) name: String,
+    pub(crate) place: Place,
 }
 
 /// Reads text as one tree.
-pub(super) fn parse(text: &str) -> Result<Node, DocumentError> {
+pub(crate) fn parse(text: &str) -> Result<Node, DocumentError> {
     if text.len() > choices::MAX_DOCUMENT_BYTES {
         return Err(DocumentError {
             place: Place::default(),
@@ -107,7 +107,7 @@ fn unplaced(value: Value) -> Node {
 
 impl Node {
     /// The value without places.
-    pub(super) fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         match &self.kind {
             Kind::Scalar(value) => value.clone(),
             Kind::List(items) => Value::Array(items.iter().map(Self::value).collect()),
@@ -118,7 +118,7 @@ impl Node {
     }
 
     /// An error here.
-    pub(super) fn error(&self, message: impl Into<String>) -> DocumentError {
+    pub(crate) fn error(&self, message: impl Into<String>) -> DocumentError {
         DocumentError { place: self.place, message: message.into() }
     }
 }
