@@ -4,6 +4,8 @@
 //! of the batch, and those that could not be finished are reported back one by one, so that SQS brings only them
 //! again. Invoked directly (`sam local invoke`, the console), it gets the payload itself, and its answer is shown.
 
+mod logs;
+
 use std::fmt;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
@@ -54,7 +56,7 @@ pub fn now() -> Timestamp {
 /// # Errors
 /// When the environment is not usable: the function's init fails, with everything that is wrong.
 pub fn init() -> Result<Settings, Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    logs::start(environment("RUST_LOG").as_deref());
     Ok(Settings::read(environment)?)
 }
 
