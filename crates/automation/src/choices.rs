@@ -46,8 +46,23 @@ pub const CANCEL_TIMEOUT: Duration = Duration::from_mins(2);
 /// for the guide doesn't say which lists are meant.
 pub const MAX_SCRIPT_PAYLOAD_BYTES: usize = 100 * 1024;
 
-/// How many steps an execution may run. AWS refuses documents that can't end; a loop through a branch can.
+/// How many steps an execution may run, those inside `aws:loop` aside. AWS refuses documents that can't end; a loop through a branch can.
 pub const MAX_STEP_RUNS: usize = 1_000;
+
+/// How long `aws:approve` waits unless it says otherwise, as documented.
+pub const APPROVAL_TIMEOUT: Duration = Duration::from_hours(7 * 24);
+
+/// The longest that `aws:approve` may wait, as documented.
+pub const LONGEST_APPROVAL: Duration = Duration::from_hours(30 * 24);
+
+/// The most approvers of a step, as documented.
+pub const MAX_APPROVERS: usize = 10;
+
+/// The longest message to approvers in characters, as documented.
+pub const MAX_APPROVAL_MESSAGE: usize = 4096;
+
+/// The most passes of a loop, as documented; what it does unless it says otherwise.
+pub const MAX_ITERATIONS: usize = 100;
 
 /// How deep `aws:executeAutomation` may nest. AWS doesn't say; a document that starts itself must end somewhere.
 pub const MAX_NESTING: u32 = 10;

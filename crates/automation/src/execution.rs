@@ -43,6 +43,32 @@ pub struct Start {
     pub parent_id: Option<String>,
     /// How many executions are above it.
     pub depth: u32,
+    /// Whether it waits before each step.
+    pub mode: Mode,
+    /// The role it runs as, whatever the document says.
+    pub role: Option<String>,
+    /// What it was started for, if it is one of many: a parameter's value, or an account and a Region.
+    pub target: Option<String>,
+}
+
+/// How an execution goes from step to step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// By itself.
+    #[default]
+    Auto,
+    /// Each time it is told to.
+    Interactive,
+}
+
+impl Mode {
+    /// AWS's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "Auto",
+            Self::Interactive => "Interactive",
+        }
+    }
 }
 
 impl Start {
@@ -71,6 +97,8 @@ impl Start {
             failure_message: None,
             executed_by: self.executed_by.clone(),
             parent_id: self.parent_id.clone(),
+            mode: self.mode,
+            target: self.target.clone(),
         }
     }
 }
@@ -155,6 +183,10 @@ pub struct Execution {
     pub executed_by: String,
     /// The execution that started it, for a child.
     pub parent_id: Option<String>,
+    /// Whether it waits before each step.
+    pub mode: Mode,
+    /// What it was started for, if it is one of many.
+    pub target: Option<String>,
 }
 
 /// One run of a step.
@@ -194,6 +226,23 @@ pub struct StepExecution {
     pub next_step: Option<String>,
     /// The steps that may follow it.
     pub valid_next_steps: Vec<String>,
+    /// The loop it ran in, and the pass.
+    pub parent: Option<ParentStep>,
+}
+
+/// `ParentStepDetails`: a loop, and one of its passes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentStep {
+    /// The loop's step execution id.
+    pub id: String,
+    /// The loop's name.
+    pub name: String,
+    /// `aws:loop`.
+    pub action: String,
+    /// The pass, from 1.
+    pub iteration: usize,
+    /// The iterator's value, if the loop has iterators.
+    pub value: Option<String>,
 }
 
 impl StepExecution {
@@ -224,6 +273,7 @@ impl StepExecution {
             is_critical: step.is_critical,
             next_step: step.next_step.clone(),
             valid_next_steps: Vec::new(),
+            parent: None,
         }
     }
 }

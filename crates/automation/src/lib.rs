@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # use std::{collections::BTreeMap, sync::Arc};
-//! # use plumb_automation::{Document, Environment, Ports, Start, run, signals, wire};
+//! # use plumb_automation::{Document, Environment, Mode, Ports, Start, run, signals, wire};
 //! # async fn sketch(ports: Ports, text: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! // CreateDocument: an error carries line and column.
 //! let document = Arc::new(Document::parse(text)?);
@@ -18,6 +18,9 @@
 //!     executed_by: "arn:aws:iam::123456789012:user/dev".into(),
 //!     parent_id: None,
 //!     depth: 0,
+//!     mode: Mode::Auto,
+//!     role: None,
+//!     target: None,
 //! };
 //! // Keep this as the first answer to GetAutomationExecution; the observer brings every later state.
 //! let pending = start.execution(ports.clock.now());
@@ -46,14 +49,16 @@ mod signals;
 pub mod template;
 pub mod wire;
 
+pub use actions::approve::is_approver;
 pub use document::{Document, DocumentError};
 pub use engine::run;
 pub use execution::{
-    Environment, Execution, FailureDetails, FailureStage, FailureType, Start, Status, StepExecution,
+    Environment, Execution, FailureDetails, FailureStage, FailureType, Mode, ParentStep, Start, Status,
+    StepExecution,
 };
 pub use parameters::{Bound, ParameterError, WireParameters};
 pub use ports::{
     Answer, ApiCall, ApiError, AwsApi, Clock, Documents, DocumentsError, Observer, Origin, Ports,
     ScriptError, ScriptJob, ScriptSource, Scripts, Silent, Stored,
 };
-pub use signals::{Signals, Stop, Stopper, signals};
+pub use signals::{Signal, Signals, Stop, Stopper, signals};

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     choices,
-    execution::{Execution, FailureDetails, Status, StepExecution},
+    execution::{Execution, FailureDetails, ParentStep, StepExecution},
 };
 
 /// `AutomationExecution`, as in `GetAutomationExecution`.
@@ -46,7 +46,8 @@ fn metadata(execution: &Execution) -> Map<String, Value> {
     put("ExecutionStartTime", Some(time(execution.started_at)));
     put("ExecutionEndTime", execution.ended_at.map(time));
     put("ExecutedBy", Some(json!(execution.executed_by)));
-    put("Mode", Some(json!("Auto")));
+    put("Mode", Some(json!(execution.mode.as_str())));
+    put("Target", execution.target.as_ref().map(|target| json!(target)));
     put("Outputs", Some(json!(document_outputs(execution))));
     put("ParentAutomationExecutionId", execution.parent_id.as_ref().map(|id| json!(id)));
     put("CurrentStepName", execution.current_step.as_ref().map(|name| json!(name)));
@@ -76,7 +77,7 @@ pub fn step_execution(step: &StepExecution) -> Value {
     let inputs: BTreeMap<_, _> =
         step.inputs.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
     put("Inputs", Some(json!(inputs)));
-    put("Outputs", (step.status == Status::Success).then(|| json!(texts(&step.outputs))));
+    put("Outputs", (!step.outputs.is_empty()).then(|| json!(texts(&step.outputs))));
     put("FailureMessage", step.failure_message.as_ref().map(|text| json!(text)));
     put("FailureDetails", step.failure.as_ref().map(failure_details));
     put("StepExecutionId", Some(json!(step.id)));
@@ -85,7 +86,21 @@ pub fn step_execution(step: &StepExecution) -> Value {
     put("NextStep", step.next_step.as_ref().map(|name| json!(name)));
     put("IsCritical", Some(json!(step.is_critical)));
     put("ValidNextSteps", Some(json!(step.valid_next_steps)));
+    put("ParentStepDetails", step.parent.as_ref().map(parent_step));
     Value::Object(shape)
+}
+
+fn parent_step(parent: &ParentStep) -> Value {
+    let mut shape = json!({
+        "StepExecutionId": parent.id,
+        "StepName": parent.name,
+        "Action": parent.action,
+        "Iteration": parent.iteration,
+    });
+    if let (Some(value), Some(members)) = (&parent.value, shape.as_object_mut()) {
+        members.insert("IteratorValue".to_owned(), json!(value));
+    }
+    shape
 }
 
 fn failure_details(failure: &FailureDetails) -> Value {

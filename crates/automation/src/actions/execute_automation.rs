@@ -9,7 +9,7 @@ use super::{Action, Call, Done, Unfinished};
 use crate::{
     choices,
     engine::run,
-    execution::{Execution, FailureType, Start, Status},
+    execution::{Execution, FailureType, Mode, Start, Status},
     failure::{Doing, Failure},
     parameters::{ParameterError, to_wire},
     ports::Answer,
@@ -85,6 +85,9 @@ async fn child(call: &Call<'_>) -> Result<Start, Failure> {
         executed_by: call.start.executed_by.clone(),
         parent_id: Some(call.start.id.clone()),
         depth: call.start.depth + 1,
+        mode: Mode::Auto,
+        role: None,
+        target: None,
     })
 }
 

@@ -1,10 +1,13 @@
 //! The actions: one file each, listed in [`find`].
 
+pub(crate) mod approve;
 mod assert_property;
 mod branch;
 mod execute_api;
 mod execute_automation;
 mod execute_script;
+mod pause;
+pub(crate) mod repeat;
 mod sleep;
 mod update_variable;
 mod wait_property;
@@ -12,6 +15,7 @@ mod wait_property;
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     document::Step,
@@ -44,6 +48,11 @@ pub(crate) trait Action: Sync {
         false
     }
 
+    /// Whether it waits for a signal: its step and the execution show `Waiting`.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// One attempt.
     fn attempt<'a>(&'a self, call: Call<'a>) -> Answer<'a, Result<Done, Unfinished>>;
 }
@@ -51,11 +60,13 @@ pub(crate) trait Action: Sync {
 /// The action of a name.
 pub(crate) fn find(name: &str) -> Option<&'static dyn Action> {
     Some(match name {
+        "aws:approve" => &approve::Approve,
         "aws:assertAwsResourceProperty" => &assert_property::AssertProperty,
         "aws:branch" => &branch::Branch,
         "aws:executeAutomation" => &execute_automation::ExecuteAutomation,
         "aws:executeAwsApi" => &execute_api::ExecuteApi,
         "aws:executeScript" => &execute_script::ExecuteScript,
+        "aws:pause" => &pause::Pause,
         "aws:sleep" => &sleep::Sleep,
         "aws:updateVariable" => &update_variable::UpdateVariable,
         "aws:waitForAwsResourceProperty" => &wait_property::WaitProperty,
@@ -77,6 +88,8 @@ pub(crate) struct Call<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) ports: &'a Ports,
     pub(crate) signals: &'a Signals,
+    /// Takes outputs that show while the step is under way.
+    pub(crate) notes: &'a UnboundedSender<BTreeMap<String, Value>>,
 }
 
 /// What an attempt gave.
@@ -113,6 +126,17 @@ pub(crate) enum Unfinished {
 impl From<Failure> for Unfinished {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+/// A whole number among inputs, or its text.
+pub(crate) fn optional_number(inputs: &Map<String, Value>, name: &str) -> Result<Option<u64>, Failure> {
+    let wrong = |value: &Value| Failure::inputs(&format!("Input {name} must be a whole number, not {value}"));
+    match inputs.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value @ Value::Number(number)) => number.as_u64().map(Some).ok_or_else(|| wrong(value)),
+        Some(value @ Value::String(text)) => text.trim().parse().map(Some).map_err(|_| wrong(value)),
+        Some(value) => Err(wrong(value)),
     }
 }
 

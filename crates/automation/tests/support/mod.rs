@@ -9,8 +9,8 @@ use std::{
 use jiff::Timestamp;
 use plumb_automation::{
     Answer, ApiCall, ApiError, AwsApi, Clock, Document, Documents, DocumentsError, Environment, Execution,
-    Observer, Ports, ScriptError, ScriptJob, Scripts, Signals, Start, StepExecution, Stopper, Stored, run,
-    signals,
+    Mode, Observer, Ports, ScriptError, ScriptJob, Scripts, Signals, Start, StepExecution, Stopper, Stored,
+    run, signals,
 };
 use serde_json::{Value, json};
 
@@ -118,6 +118,9 @@ impl World {
             executed_by: "arn:aws:iam::123456789012:user/dev".into(),
             parent_id: None,
             depth: 0,
+            mode: Mode::Auto,
+            role: None,
+            target: None,
         }
     }
 
@@ -142,11 +145,16 @@ impl World {
         after: Duration,
         stop: impl FnOnce(&Stopper) + Send + 'static,
     ) -> Execution {
-        let (stopper, signals) = signals();
-        let task = tokio::spawn(run(Self::start(text, &[]), self.ports.clone(), signals));
+        let (stopper, task) = self.spawn(Self::start(text, &[]));
         tokio::time::sleep(after).await;
         stop(&stopper);
         task.await.unwrap()
+    }
+
+    /// Starts a document of one's own making; its other end, and its result.
+    pub(crate) fn spawn(&self, start: Start) -> (Stopper, tokio::task::JoinHandle<Execution>) {
+        let (stopper, signals) = signals();
+        (stopper, tokio::spawn(run(start, self.ports.clone(), signals)))
     }
 
     pub(crate) fn calls(&self) -> Vec<ApiCall> {

@@ -5,7 +5,7 @@ mod ports;
 use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 use plumb_automation::{
-    Document, Environment, Execution, Start, Status, Stop, run as execute, signals, wire,
+    Document, Environment, Execution, Mode, Start, Status, Stop, run as execute, signals, wire,
 };
 use plumb_local::{Call, Caller, Worker};
 use serde_json::{Value, json};
@@ -42,6 +42,9 @@ pub(crate) fn run(out: &mut dyn Write, arguments: &RunbookRun, json: bool) -> Re
             environment,
             parent_id: None,
             depth: 0,
+            mode: Mode::Auto,
+            role: None,
+            target: None,
         };
         Ok::<_, Failure>(until_it_ends(start, worker).await)
     })?;

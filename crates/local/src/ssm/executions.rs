@@ -198,7 +198,7 @@ pub(super) fn not_found(id: &str) -> AwsError {
 mod tests {
     use std::sync::Arc;
 
-    use plumb_automation::{Document, Environment, Start, parameters::Bound, signals};
+    use plumb_automation::{Document, Environment, Mode, Start, parameters::Bound, signals};
     use serde_json::json;
 
     use super::*;
@@ -232,6 +232,9 @@ mod tests {
             executed_by: String::new(),
             parent_id: None,
             depth: 0,
+            mode: Mode::Auto,
+            role: None,
+            target: None,
         };
         let (stopper, _) = signals();
         let execution = start.execution(Timestamp::UNIX_EPOCH);

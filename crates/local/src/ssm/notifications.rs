@@ -108,6 +108,8 @@ mod tests {
             failure_message: None,
             executed_by: "arn:aws:iam::123456789012:user/dev".to_owned(),
             parent_id: None,
+            mode: plumb_automation::Mode::Auto,
+            target: None,
         }
     }
 

@@ -8,8 +8,8 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_automation::{
-    Answer, Clock, Environment, Execution, Observer, ParameterError, Ports, Start, Status, StepExecution,
-    Stop, WireParameters, parameters::Bound, signals,
+    Answer, Clock, Environment, Execution, Mode, Observer, ParameterError, Ports, Start, Status,
+    StepExecution, Stop, WireParameters, parameters::Bound, signals,
 };
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -76,6 +76,9 @@ impl Runner {
             executed_by: executed_by(request),
             parent_id: None,
             depth: 0,
+            mode: Mode::Auto,
+            role: None,
+            target: None,
         };
         let (stopper, signals) = signals();
         let execution = start.execution(Timestamp::now());
