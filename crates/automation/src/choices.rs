@@ -49,6 +49,18 @@ pub const MAX_SCRIPT_PAYLOAD_BYTES: usize = 100 * 1024;
 /// How many steps an execution may run, those inside `aws:loop` aside. AWS refuses documents that can't end; a loop through a branch can.
 pub const MAX_STEP_RUNS: usize = 1_000;
 
+/// The longest a function may take, as documented for `aws:invokeLambdaFunction`.
+pub const LAMBDA_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// The largest answer of a function, as documented.
+pub const MAX_LAMBDA_PAYLOAD_BYTES: usize = 200 * 1024;
+
+/// The most instances that `aws:runCommand` may name, as documented.
+pub const MAX_COMMAND_INSTANCES: usize = 50;
+
+/// How long `aws:createStack` and `aws:deleteStack` wait unless the step says otherwise. AWS doesn't say.
+pub const STACK_TIMEOUT: Duration = Duration::from_hours(1);
+
 /// How long `aws:approve` waits unless it says otherwise, as documented.
 pub const APPROVAL_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 

@@ -64,6 +64,10 @@ impl Failure {
         Self::new(Doing::Inputs, FailureType::Verification, reason)
     }
 
+    pub(crate) fn missing(input: &str) -> Self {
+        Self::inputs(&format!("Required input {input} is missing"))
+    }
+
     pub(crate) fn api(error: &ApiError) -> Self {
         let kind = match error {
             ApiError::Service { code, .. } if is_denied(code) => FailureType::Permission,

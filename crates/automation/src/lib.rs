@@ -46,6 +46,7 @@ pub mod ports;
 mod scope;
 pub mod selector;
 mod signals;
+pub mod stubs;
 pub mod template;
 pub mod wire;
 
@@ -58,7 +59,8 @@ pub use execution::{
 };
 pub use parameters::{Bound, ParameterError, WireParameters};
 pub use ports::{
-    Answer, ApiCall, ApiError, AwsApi, Clock, Documents, DocumentsError, Observer, Origin, Ports,
-    ScriptError, ScriptJob, ScriptSource, Scripts, Silent, Stored,
+    Answer, ApiCall, ApiError, AtOnce, AwsApi, Clock, Documents, DocumentsError, Family, Launcher, Observer,
+    Origin, Ports, ScriptError, ScriptJob, ScriptSource, Scripts, Silent, Stored,
 };
 pub use signals::{Signal, Signals, Stop, Stopper, signals};
+pub use stubs::{CommandStub, Declared, Stubs, WebhookStub};

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     document::Document,
-    execution::{Execution, StepExecution},
+    execution::{Execution, Start, StepExecution},
+    signals::{Signals, Stopper},
+    stubs::Stubs,
 };
 
 /// A boxed future, so that a port can be a trait object.
@@ -26,6 +28,10 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Is told of every change of status.
     pub observer: Arc<dyn Observer>,
+    /// Knows what commands and webhooks come to.
+    pub stubs: Arc<dyn Stubs>,
+    /// Runs the executions that an execution starts.
+    pub launcher: Arc<dyn Launcher>,
 }
 
 impl fmt::Debug for Ports {
@@ -210,4 +216,41 @@ impl Observer for Silent {
     fn execution_changed(&self, _execution: &Execution) {}
 
     fn step_changed(&self, _execution: &Execution, _step: &StepExecution) {}
+}
+
+/// Runs the executions that an execution starts. What starts them sees them to their end.
+pub trait Launcher: Send + Sync {
+    /// Runs one, after waiting for a place if it has to. `stopper` is the other end of `signals`, for others to use.
+    fn launch(
+        &self,
+        start: Start,
+        ports: Ports,
+        ends: (Stopper, Signals),
+        family: Family,
+    ) -> Answer<'static, Execution>;
+}
+
+/// What an execution is to the one that started it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// The child of an `aws:executeAutomation` step, which waits for it.
+    Child,
+    /// One of the many that a request for `Targets` or `TargetLocations` starts.
+    Sibling,
+}
+
+/// Runs them at once, with the same ports.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AtOnce;
+
+impl Launcher for AtOnce {
+    fn launch(
+        &self,
+        start: Start,
+        ports: Ports,
+        (_, signals): (Stopper, Signals),
+        _family: Family,
+    ) -> Answer<'static, Execution> {
+        crate::engine::run(start, ports, signals)
+    }
 }

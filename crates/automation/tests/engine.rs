@@ -1,6 +1,7 @@
 //! The interpreter on documents, with every port a fake and virtual time.
 
 #[cfg(test)]
+#[expect(dead_code, reason = "not every test needs every fake")]
 mod support;
 
 use std::time::Duration;

@@ -48,8 +48,6 @@ impl Action for Approve {
                         let _ = call.notes.send(outputs);
                         let by = decisions.last().map_or("", |decision| decision.by.as_str());
                         let reason = format!("Approval was rejected by {by}");
-                        // So that the rejection shows among the outputs before the step has failed.
-                        tokio::task::yield_now().await;
                         return Err(Failure::new(Doing::Polling, FailureType::Action, &reason).into());
                     }
                 }

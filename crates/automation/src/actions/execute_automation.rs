@@ -8,11 +8,10 @@ use uuid::Uuid;
 use super::{Action, Call, Done, Unfinished};
 use crate::{
     choices,
-    engine::run,
     execution::{Execution, FailureType, Mode, Start, Status},
     failure::{Doing, Failure},
     parameters::{ParameterError, to_wire},
-    ports::Answer,
+    ports::{Answer, Family},
     signals::{Stop, signals},
     wire::output_texts,
 };
@@ -100,7 +99,8 @@ enum Followed {
 /// Runs the child; if the step times out or is cancelled, the child is cancelled and seen to its end.
 async fn follow(call: &Call<'_>, start: Start) -> Followed {
     let (stopper, child_signals) = signals();
-    let mut child = run(start, call.ports.clone(), child_signals);
+    let ends = (stopper.clone(), child_signals);
+    let mut child = call.ports.launcher.launch(start, call.ports.clone(), ends, Family::Child);
     let mut parent = call.signals.clone();
     let ended = tokio::select! {
         biased;

@@ -179,6 +179,9 @@ impl Run {
             }
         };
         drop(running);
+        while let Ok(outputs) = shown.try_recv() {
+            self.record.note(slot, outputs);
+        }
         if action.waits() {
             self.record.wait(slot, false);
         }

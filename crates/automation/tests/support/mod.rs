@@ -8,9 +8,9 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_automation::{
-    Answer, ApiCall, ApiError, AwsApi, Clock, Document, Documents, DocumentsError, Environment, Execution,
-    Mode, Observer, Ports, ScriptError, ScriptJob, Scripts, Signals, Start, StepExecution, Stopper, Stored,
-    run, signals,
+    Answer, ApiCall, ApiError, AtOnce, AwsApi, Clock, Declared, Document, Documents, DocumentsError,
+    Environment, Execution, Mode, Observer, Ports, ScriptError, ScriptJob, Scripts, Signals, Start,
+    StepExecution, Stopper, Stored, run, signals,
 };
 use serde_json::{Value, json};
 
@@ -56,6 +56,8 @@ impl World {
             documents: inner.clone(),
             clock: inner.clone(),
             observer: inner.clone(),
+            stubs: Arc::new(Declared::default()),
+            launcher: Arc::new(AtOnce),
         };
         Self { inner, ports }
     }
@@ -91,6 +93,11 @@ impl World {
         answer: impl Fn(&ScriptJob) -> Result<Value, ScriptError> + Send + 'static,
     ) -> Self {
         self.inner.scripts.lock().unwrap().insert(handler.to_owned(), Box::new(answer));
+        self
+    }
+
+    pub(crate) fn declare(mut self, declared: Declared) -> Self {
+        self.ports.stubs = Arc::new(declared);
         self
     }
 

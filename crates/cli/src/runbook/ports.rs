@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use plumb_automation::{
-    Answer, Clock, Document, Documents, DocumentsError, Execution, Observer, Ports, Status, StepExecution,
-    Stored,
+    Answer, AtOnce, Clock, Declared, Document, Documents, DocumentsError, Execution, Observer, Ports, Status,
+    StepExecution, Stored,
 };
 use plumb_local::{Call, Caller, Worker};
 use serde_json::{Value, json};
@@ -21,6 +21,8 @@ pub(super) fn ports(worker: Worker) -> Ports {
         documents,
         clock: Arc::new(WallClock),
         observer: Arc::new(Progress),
+        stubs: Arc::new(Declared::default()),
+        launcher: Arc::new(AtOnce),
     }
 }
 

@@ -128,6 +128,8 @@ impl Runner {
             }),
             clock: Arc::new(WallClock),
             observer: watch,
+            stubs: Arc::new(plumb_automation::Declared::default()),
+            launcher: Arc::new(plumb_automation::AtOnce),
         }
     }
 
