@@ -2,7 +2,7 @@
 
 import time
 
-PATIENCE = 90.0
+PATIENCE = 60.0
 PAUSE = 0.5
 
 
