@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::document::ValueType;
+use crate::{document::ValueType, spread::Share};
 
 /// Larger documents are refused. AWS takes 64 KiB, which is for a linter to say; this keeps memory bounded.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
@@ -48,6 +48,27 @@ pub const MAX_SCRIPT_PAYLOAD_BYTES: usize = 100 * 1024;
 
 /// How many steps an execution may run, those inside `aws:loop` aside. AWS refuses documents that can't end; a loop through a branch can.
 pub const MAX_STEP_RUNS: usize = 1_000;
+
+/// How many executions of one request run at once unless it says otherwise, as documented.
+pub const MAX_CONCURRENCY: Share = Share::Count(10);
+
+/// How many executions of one request may end badly unless it says otherwise. AWS doesn't say.
+pub const MAX_ERRORS: Share = Share::Count(0);
+
+/// `TargetLocationMaxConcurrency` unless a location says otherwise, as documented.
+pub const LOCATION_CONCURRENCY: Share = Share::Count(1);
+
+/// `TargetLocationMaxErrors` unless a location says otherwise, as documented.
+pub const LOCATION_ERRORS: Share = Share::Count(0);
+
+/// `ExecutionRoleName` unless a location says otherwise, as documented.
+pub const EXECUTION_ROLE_NAME: &str = "AWS-SystemsManager-AutomationExecutionRole";
+
+/// The most `TargetMaps`, as documented.
+pub const MAX_TARGET_MAPS: usize = 300;
+
+/// The most `TargetLocations`, as documented.
+pub const MAX_TARGET_LOCATIONS: usize = 100;
 
 /// The longest a function may take, as documented for `aws:invokeLambdaFunction`.
 pub const LAMBDA_TIMEOUT: Duration = Duration::from_mins(5);

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     document::{Count, Document, OnFailure, Step},
     parameters::Bound,
+    spread::Spread,
 };
 
 /// Where an execution runs.
@@ -99,6 +100,7 @@ impl Start {
             parent_id: self.parent_id.clone(),
             mode: self.mode,
             target: self.target.clone(),
+            spread: None,
         }
     }
 }
@@ -187,6 +189,8 @@ pub struct Execution {
     pub mode: Mode,
     /// What it was started for, if it is one of many.
     pub target: Option<String>,
+    /// What it starts many executions of; its steps are those executions then.
+    pub spread: Option<Spread>,
 }
 
 /// One run of a step.

@@ -46,6 +46,7 @@ pub mod ports;
 mod scope;
 pub mod selector;
 mod signals;
+pub mod spread;
 pub mod stubs;
 pub mod template;
 pub mod wire;
@@ -63,4 +64,5 @@ pub use ports::{
     Origin, Ports, ScriptError, ScriptJob, ScriptSource, Scripts, Silent, Stored,
 };
 pub use signals::{Signal, Signals, Stop, Stopper, signals};
+pub use spread::{Spread, SpreadError, run_spread};
 pub use stubs::{CommandStub, Declared, Stubs, WebhookStub};

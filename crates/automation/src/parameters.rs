@@ -70,6 +70,14 @@ impl Document {
     /// # Errors
     /// If one is missing, unknown, of the wrong type or outside its constraints.
     pub fn bind(&self, given: &WireParameters) -> Result<Bound, ParameterError> {
+        self.bind_but(given, &[])
+    }
+
+    /// [`Document::bind`] without some parameters, which each of the executions of a request is given for itself.
+    ///
+    /// # Errors
+    /// As [`Document::bind`].
+    pub fn bind_but(&self, given: &WireParameters, but: &[String]) -> Result<Bound, ParameterError> {
         let unknown: Vec<String> =
             given.keys().filter(|name| !self.parameters.contains_key(*name)).cloned().collect();
         if !unknown.is_empty() {
@@ -79,6 +87,7 @@ impl Document {
             .parameters
             .iter()
             .filter(|(name, parameter)| parameter.default.is_none() && !given.contains_key(*name))
+            .filter(|(name, _)| !but.contains(name))
             .map(|(name, _)| name.clone())
             .collect();
         if !missing.is_empty() {
@@ -86,6 +95,9 @@ impl Document {
         }
         let mut bound = Bound::default();
         for (name, parameter) in &self.parameters {
+            if but.contains(name) && !given.contains_key(name) {
+                continue;
+            }
             let value = match given.get(name) {
                 Some(texts) => typed(parameter.kind.value, texts).and_then(|value| {
                     check(parameter, &value)?;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     choices,
     execution::{Execution, FailureDetails, ParentStep, StepExecution},
+    spread::Spread,
 };
 
 /// `AutomationExecution`, as in `GetAutomationExecution`.
@@ -28,8 +29,16 @@ pub fn automation_execution(execution: &Execution) -> Value {
 /// `AutomationExecutionMetadata`, as in `DescribeAutomationExecutions`.
 pub fn automation_execution_metadata(execution: &Execution) -> Value {
     let mut shape = metadata(execution);
-    shape.insert("AutomationType".to_owned(), "Local".into());
+    shape.insert("AutomationType".to_owned(), automation_type(execution).into());
     Value::Object(shape)
+}
+
+/// `CrossAccount` for one that starts others in accounts and Regions.
+pub fn automation_type(execution: &Execution) -> &'static str {
+    match &execution.spread {
+        Some(spread) if !spread.target_locations.is_empty() => "CrossAccount",
+        Some(_) | None => "Local",
+    }
 }
 
 fn metadata(execution: &Execution) -> Map<String, Value> {
@@ -53,8 +62,19 @@ fn metadata(execution: &Execution) -> Map<String, Value> {
     put("CurrentStepName", execution.current_step.as_ref().map(|name| json!(name)));
     put("CurrentAction", execution.current_action.as_ref().map(|name| json!(name)));
     put("FailureMessage", execution.failure_message.as_ref().map(|text| json!(text)));
-    put("Targets", Some(json!([])));
-    put("ResolvedTargets", Some(json!({"ParameterValues": [], "Truncated": false})));
+    let spread = execution.spread.as_ref();
+    let list = |items: &[Value]| (!items.is_empty()).then(|| json!(items));
+    put("Targets", Some(json!(spread.map_or(&[][..], |spread| &spread.targets))));
+    let resolved = spread.map_or(&[][..], |spread| &spread.resolved);
+    put("ResolvedTargets", Some(json!({"ParameterValues": resolved, "Truncated": false})));
+    if let Some(spread) = spread {
+        put("TargetParameterName", spread.target_parameter.as_ref().map(|name| json!(name)));
+        put("TargetMaps", list(&spread.target_maps));
+        put("TargetLocations", list(&spread.target_locations));
+        put("MaxConcurrency", Some(json!(spread.max_concurrency.to_string())));
+        put("MaxErrors", Some(json!(spread.max_errors.to_string())));
+        put("ProgressCounters", Some(progress(spread)));
+    }
     shape
 }
 
@@ -88,6 +108,17 @@ pub fn step_execution(step: &StepExecution) -> Value {
     put("ValidNextSteps", Some(json!(step.valid_next_steps)));
     put("ParentStepDetails", step.parent.as_ref().map(parent_step));
     Value::Object(shape)
+}
+
+fn progress(spread: &Spread) -> Value {
+    let counters = &spread.counters;
+    json!({
+        "TotalSteps": counters.total,
+        "SuccessSteps": counters.success,
+        "FailedSteps": counters.failed,
+        "CancelledSteps": counters.cancelled,
+        "TimedOutSteps": counters.timed_out,
+    })
 }
 
 fn parent_step(parent: &ParentStep) -> Value {

@@ -10,17 +10,14 @@ use crate::{
     choices,
     execution::{Execution, FailureType, Mode, Start, Status},
     failure::{Doing, Failure},
-    parameters::{ParameterError, to_wire},
+    parameters::{ParameterError, WireParameters, to_wire},
     ports::{Answer, Family},
     signals::{Stop, signals},
+    spread::{Spread, run_spread},
     wire::output_texts,
 };
 
 pub(super) struct ExecuteAutomation;
-
-/// Inputs that start a document on many targets, accounts or regions.
-const RATE_CONTROL: [&str; 6] =
-    ["MaxConcurrency", "MaxErrors", "TargetLocations", "TargetMaps", "TargetParameterName", "Targets"];
 
 impl Action for ExecuteAutomation {
     /// A child is told to stop, not dropped.
@@ -30,8 +27,8 @@ impl Action for ExecuteAutomation {
 
     fn attempt<'a>(&'a self, call: Call<'a>) -> Answer<'a, Result<Done, Unfinished>> {
         Box::pin(async move {
-            let start = child(&call).await?;
-            match follow(&call, start).await {
+            let (start, spread) = child(&call).await?;
+            match follow(&call, start, spread).await {
                 Followed::Ended(execution) => outcome(&execution),
                 Followed::TimedOut => Err(Unfinished::TimedOut),
                 Followed::Cancelled => Err(Unfinished::Cancelled),
@@ -40,13 +37,11 @@ impl Action for ExecuteAutomation {
     }
 }
 
-async fn child(call: &Call<'_>) -> Result<Start, Failure> {
+/// Whom a child is spread over, with the parameters that all its executions share.
+type Many = Option<(Spread, WireParameters)>;
+
+async fn child(call: &Call<'_>) -> Result<(Start, Many), Failure> {
     let name = call.text("DocumentName")?;
-    if let Some(input) = RATE_CONTROL.iter().find(|input| call.inputs.contains_key(**input)) {
-        return Err(Failure::inputs(&format!(
-            "Input {input} is not supported by this engine; start one execution a target"
-        )));
-    }
     if call.start.depth >= choices::MAX_NESTING {
         return Err(Failure::inputs(&format!(
             "Automations may start each other {} deep at most",
@@ -64,15 +59,22 @@ async fn child(call: &Call<'_>) -> Result<Start, Failure> {
         .find(name, version.as_deref())
         .await
         .map_err(|error| executing(error.to_string()))?;
-    let given: BTreeMap<_, _> =
+    let spread = Spread::read(call.inputs, &stored.document).map_err(|error| {
+        executing(format!(
+            "An error occurred ({}) when calling the StartAutomationExecution operation: {error}",
+            error.code
+        ))
+    })?;
+    let own = spread.as_ref().map(Spread::own_parameters).unwrap_or_default();
+    let given: WireParameters =
         call.map("RuntimeParameters")?.iter().map(|(name, value)| (name.clone(), to_wire(value))).collect();
-    let parameters = stored.document.bind(&given).map_err(|error| {
+    let parameters = stored.document.bind_but(&given, &own).map_err(|error| {
         executing(format!(
             "An error occurred ({}) when calling the StartAutomationExecution operation: {error}",
             ParameterError::CODE
         ))
     })?;
-    Ok(Start {
+    let start = Start {
         // The same for the same attempt, so that a run can be told again.
         id: Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{}/{}", call.id, call.attempt).as_bytes())
             .to_string(),
@@ -87,7 +89,8 @@ async fn child(call: &Call<'_>) -> Result<Start, Failure> {
         mode: Mode::Auto,
         role: None,
         target: None,
-    })
+    };
+    Ok((start, spread.map(|spread| (spread, given))))
 }
 
 enum Followed {
@@ -97,10 +100,13 @@ enum Followed {
 }
 
 /// Runs the child; if the step times out or is cancelled, the child is cancelled and seen to its end.
-async fn follow(call: &Call<'_>, start: Start) -> Followed {
+async fn follow(call: &Call<'_>, start: Start, many: Many) -> Followed {
     let (stopper, child_signals) = signals();
-    let ends = (stopper.clone(), child_signals);
-    let mut child = call.ports.launcher.launch(start, call.ports.clone(), ends, Family::Child);
+    let ports = call.ports.clone();
+    let mut child = match many {
+        Some((spread, given)) => run_spread(start, spread, given, ports, child_signals),
+        None => call.ports.launcher.launch(start, ports, (stopper.clone(), child_signals), Family::Child),
+    };
     let mut parent = call.signals.clone();
     let ended = tokio::select! {
         biased;

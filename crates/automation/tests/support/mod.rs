@@ -9,8 +9,8 @@ use std::{
 use jiff::Timestamp;
 use plumb_automation::{
     Answer, ApiCall, ApiError, AtOnce, AwsApi, Clock, Declared, Document, Documents, DocumentsError,
-    Environment, Execution, Mode, Observer, Ports, ScriptError, ScriptJob, Scripts, Signals, Start,
-    StepExecution, Stopper, Stored, run, signals,
+    Environment, Execution, Mode, Observer, Ports, ScriptError, ScriptJob, Scripts, Signals, Spread, Start,
+    StepExecution, Stopper, Stored, run, run_spread, signals,
 };
 use serde_json::{Value, json};
 
@@ -162,6 +162,22 @@ impl World {
     pub(crate) fn spawn(&self, start: Start) -> (Stopper, tokio::task::JoinHandle<Execution>) {
         let (stopper, signals) = signals();
         (stopper, tokio::spawn(run(start, self.ports.clone(), signals)))
+    }
+
+    /// Runs a document as a request of `StartAutomationExecution` says.
+    pub(crate) fn run_many(
+        &self,
+        text: &str,
+        request: &Value,
+    ) -> (Stopper, tokio::task::JoinHandle<Execution>) {
+        let document = Arc::new(Document::parse(text).unwrap());
+        let spread = Spread::read(request.as_object().unwrap(), &document).unwrap().unwrap();
+        let parameters = document.bind_but(&BTreeMap::new(), &spread.own_parameters()).unwrap();
+        let simple = "{schemaVersion: '0.3', mainSteps: [{name: A, action: 'aws:pause'}]}";
+        let start = Start { document, parameters, ..Self::start(simple, &[]) };
+        let (stopper, signals) = signals();
+        let run = run_spread(start, spread, BTreeMap::new(), self.ports.clone(), signals);
+        (stopper, tokio::spawn(run))
     }
 
     pub(crate) fn calls(&self) -> Vec<ApiCall> {

@@ -110,6 +110,7 @@ mod tests {
             parent_id: None,
             mode: plumb_automation::Mode::Auto,
             target: None,
+            spread: None,
         }
     }
 
