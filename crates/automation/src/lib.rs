@@ -33,11 +33,13 @@
 mod actions;
 pub mod choices;
 pub mod condition;
+pub mod cost;
 pub mod document;
 mod engine;
 pub mod execution;
 mod failure;
 pub mod iam;
+pub mod lint;
 mod names;
 mod outputs;
 pub mod parameters;
