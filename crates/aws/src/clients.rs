@@ -4,7 +4,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 
@@ -66,17 +66,22 @@ impl Aws {
                         .build(),
                 )
                 .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()));
-            let http = aws_smithy_http_client::Builder::new();
-            builder = match self.settings.endpoint_url.as_deref() {
-                Some(url) if url.starts_with("http://") => {
-                    builder.endpoint_url(url).http_client(http.build_http())
-                }
-                other => {
-                    builder.set_endpoint_url(other.map(str::to_owned));
-                    builder.http_client(http.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
-                }
-            };
+            if let Some(url) = self.settings.endpoint_url.as_deref() {
+                builder = builder.endpoint_url(url);
+            }
+            let tls = TlsContext::builder().with_trust_store(self.trust_store()).build().unwrap_or_default();
+            let http = aws_smithy_http_client::Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(tls);
+            builder = builder.http_client(http.build_https());
             builder.build()
         })
+    }
+
+    /// The system's certificates, which take a while to read: unless the endpoint is plain HTTP, as local AWS's is. The
+    /// connector is the same for both; one for plain HTTP alone would be code that no deployed function runs.
+    fn trust_store(&self) -> TrustStore {
+        let plain = self.settings.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://"));
+        if plain { TrustStore::empty() } else { TrustStore::default() }
     }
 }
