@@ -51,6 +51,82 @@ pub(crate) enum RunbookCommand {
         shows it goes to standard output. Exit code 0 only if the execution ends in Success."
     )]
     Run(RunbookRun),
+    /// Say what is wrong with documents: where, how bad, and what to do
+    #[command(
+        after_help = "Exit code 1 if there are errors, 0 if there are warnings only or nothing, 2 if a file can't be read.\n\n\
+        Names and types of APIs and their parameters are checked against boto3's models. That needs Python 3.10 or \
+        newer; the first time makes a virtual environment, which takes a minute. Without it the output says that this \
+        check was skipped.\n\n\
+        Examples:\n  plumb runbook lint remediate.yaml rollback.yaml\n  \
+        aws ssm get-document --name AWS-StopEC2Instance --query Content --output text | plumb runbook lint - --json"
+    )]
+    Lint(RunbookLint),
+    /// Write the least IAM policy that documents need, with the reason for each action
+    #[command(
+        after_help = "From the calls of steps and, as far as reading tells, of boto3 in Python scripts. What can't be \
+        read is noted. ARNs have CloudFormation's ${AWS::Partition}, ${AWS::Region} and ${AWS::AccountId} where the flags give none. \
+        Several documents give one policy for a role that runs them all. \
+        Exit code 2 if a file can't be read as a document.\n\n\
+        Examples:\n  plumb runbook iam remediate.yaml rollback.yaml\n  \
+        plumb runbook iam - --account 123456789012 --region eu-west-1 --partition aws --json < doc.json | jq .policy"
+    )]
+    Iam(RunbookIam),
+    /// Say what one run of a document costs, by step
+    #[command(
+        after_help = "The prices are those of early 2026 and change; the output says where they are from. Exit code 2 if a file can't \
+        be read as a document.\n\n\
+        Examples:\n  plumb runbook cost remediate.yaml\n  plumb runbook cost --script-seconds 60 --json - < doc.yaml"
+    )]
+    Cost(RunbookCost),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunbookLint {
+    /// Documents, as YAML or JSON; - for standard input
+    #[arg(required = true, value_name = "DOC")]
+    pub(crate) documents: Vec<PathBuf>,
+    /// Don't check against boto3's models
+    #[arg(long)]
+    pub(crate) no_api_check: bool,
+    /// Where local AWS keeps its Python environment
+    #[arg(long, default_value = ".plumb/local")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunbookIam {
+    /// Documents, as YAML or JSON; - for standard input
+    #[arg(required = true, value_name = "DOC")]
+    pub(crate) documents: Vec<PathBuf>,
+    /// The account to put into ARNs
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// The Region to put into ARNs
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// The partition to put into ARNs, such as aws
+    #[arg(long)]
+    pub(crate) partition: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunbookCost {
+    /// Documents, as YAML or JSON; - for standard input
+    #[arg(required = true, value_name = "DOC")]
+    pub(crate) documents: Vec<PathBuf>,
+    /// How long each script runs
+    #[arg(long, default_value_t = 5.0, value_name = "N", value_parser = seconds)]
+    pub(crate) script_seconds: f64,
+}
+
+/// A script may take ten minutes.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "give a number of seconds")?;
+    if (0.0..=600.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("a script takes from 0 to 600 seconds".to_owned())
+    }
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,13 @@ fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(out, replay, Timestamp::now(), arguments.json),
         Command::Local(local) => local::run(local),
         Command::Runbook { command: RunbookCommand::Run(run) } => runbook::run(out, run, arguments.json),
+        Command::Runbook { command: RunbookCommand::Lint(lint) } => {
+            runbook::lint::run(out, lint, arguments.json)
+        }
+        Command::Runbook { command: RunbookCommand::Iam(iam) } => runbook::iam::run(out, iam, arguments.json),
+        Command::Runbook { command: RunbookCommand::Cost(cost) } => {
+            runbook::cost::run(out, cost, arguments.json)
+        }
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,6 +14,7 @@ mod http;
 mod identify;
 mod lines;
 mod members;
+pub mod models;
 mod pages;
 pub mod proof;
 mod python;

@@ -15,10 +15,11 @@ use crate::start::StartError;
 /// What the environment consists of.
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("boto3_worker.py", include_str!("../python/boto3_worker.py")),
     ("callers.py", include_str!("../python/callers.py")),
     ("ministack_launcher.py", include_str!("../python/ministack_launcher.py")),
+    ("models.py", include_str!("../python/models.py")),
     ("moto_launcher.py", include_str!("../python/moto_launcher.py")),
     ("requirements.txt", REQUIREMENTS),
     ("routes.py", include_str!("../python/routes.py")),

@@ -1,5 +1,9 @@
 //! `plumb runbook run`: an SSM Automation document, run step by step against local AWS.
 
+pub(crate) mod cost;
+mod documents;
+pub(crate) mod iam;
+pub(crate) mod lint;
 mod ports;
 
 use std::{collections::BTreeMap, io::Write, sync::Arc};
