@@ -248,6 +248,13 @@ impl Gateway {
             (&Method::GET, "/_plumb/events") => {
                 json_answer(200, &json!({"events": self.context.events().select(|_| true)}), None)
             }
+            (&Method::PUT, "/_plumb/stubs") => match serde_json::from_slice(body) {
+                Ok(stubs) => {
+                    self.context.declare(stubs);
+                    json_answer(200, &json!({}), None)
+                }
+                Err(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
+            },
             (&Method::POST, "/_plumb/stack-resource") => {
                 match serde_json::from_slice::<StackResource>(body) {
                     Ok(resource) => {
@@ -257,7 +264,10 @@ impl Gateway {
                     Err(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
                 }
             }
-            _ => plain(StatusCode::NOT_FOUND, "see `/_plumb/health`, `/_plumb/calls` and `/_plumb/events`"),
+            _ => plain(
+                StatusCode::NOT_FOUND,
+                "see `/_plumb/health`, `/_plumb/calls`, `/_plumb/events` and `/_plumb/stubs`",
+            ),
         }
     }
 }

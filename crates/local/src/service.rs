@@ -1,7 +1,12 @@
 //! What a service that the gateway answers itself looks like, and what it is given to work with.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, PoisonError, RwLock},
+};
 
+use plumb_automation::Declared;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -55,6 +60,11 @@ pub enum Caller {
         id: String,
         /// The step's name.
         step: String,
+    },
+    /// An IAM user, by its name.
+    User {
+        /// The user's name.
+        name: String,
     },
     /// Local AWS itself: a Config rule looking at a resource, a stack creating one.
     Local,
@@ -111,6 +121,7 @@ struct Shared {
     events: EventLog,
     http: Http,
     mutations: broadcast::Sender<Mutation>,
+    stubs: RwLock<Declared>,
 }
 
 impl Context {
@@ -125,6 +136,7 @@ impl Context {
             events: EventLog::default(),
             http: Http::default(),
             mutations,
+            stubs: RwLock::default(),
         }))
     }
 
@@ -182,6 +194,16 @@ impl Context {
         } else {
             Err(AwsError::internal(format!("the event was refused: {}", answer.text())))
         }
+    }
+
+    /// What commands and webhooks of Automation steps come to, as last declared.
+    pub fn stubs(&self) -> Declared {
+        self.0.stubs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Declares what commands and webhooks of Automation steps come to, instead of what was declared before.
+    pub fn declare(&self, stubs: Declared) {
+        *self.0.stubs.write().unwrap_or_else(PoisonError::into_inner) = stubs;
     }
 
     pub(crate) fn http(&self) -> &Http {

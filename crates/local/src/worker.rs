@@ -272,13 +272,14 @@ fn header(caller: &Caller) -> String {
     match caller {
         Caller::Function { name } => format!("function/{name}"),
         Caller::Execution { id, step } => format!("execution/{id}/{step}"),
+        Caller::User { name } => format!("user/{name}"),
         Caller::Local => "local".to_owned(),
         Caller::Outside => String::new(),
     }
 }
 
 impl Caller {
-    /// Reads `function/NAME`, `execution/ID/STEP` or `local`.
+    /// Reads `function/NAME`, `execution/ID/STEP`, `user/NAME` or `local`.
     pub(crate) fn from_header(text: &str) -> Self {
         match text.split_once('/') {
             Some(("function", name)) => Self::Function { name: name.to_owned() },
@@ -286,6 +287,7 @@ impl Caller {
                 let (id, step) = rest.split_once('/').unwrap_or((rest, ""));
                 Self::Execution { id: id.to_owned(), step: step.to_owned() }
             }
+            Some(("user", name)) => Self::User { name: name.to_owned() },
             None if text == "local" => Self::Local,
             _ => Self::Outside,
         }
@@ -308,6 +310,7 @@ mod tests {
         for caller in [
             Caller::Function { name: "plumb-remediate".into() },
             Caller::Execution { id: "333ba70b-2333-48db-b17e-a5e69c6f4d1c".into(), step: "Inspect".into() },
+            Caller::User { name: "ann".into() },
             Caller::Local,
             Caller::Outside,
         ] {

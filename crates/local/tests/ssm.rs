@@ -263,7 +263,7 @@ async fn bad_starts_are_refused(aws: &Aws) {
             "InvalidAutomationExecutionParametersException",
         ),
         (
-            json!({"TargetParameterName": "BucketName", "Targets": [{"Key": "ParameterValues", "Values": ["x"]}]}),
+            json!({"TargetParameterName": "BucketName", "Targets": [{"Key": "Colour", "Values": ["x"]}]}),
             "InvalidTarget",
         ),
     ] {

@@ -191,12 +191,11 @@ impl Spreading {
             target: Some(target.name),
         };
         let (stopper, signals) = signals();
-        let execution = match target.spread {
-            Some(spread) => run_spread(start, spread, given, self.ports.clone(), signals),
-            None => {
-                let ends = (stopper.clone(), signals);
-                self.ports.launcher.launch(start, self.ports.clone(), ends, Family::Sibling)
-            }
+        let ports = self.ports.clone();
+        let execution = if let Some(spread) = target.spread {
+            run_spread(start, spread, given, ports, signals)
+        } else {
+            self.ports.launcher.launch(start, ports, (stopper.clone(), signals), Family::Sibling)
         };
         Ok(Running { slot, stopper, execution })
     }

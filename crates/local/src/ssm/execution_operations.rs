@@ -22,7 +22,7 @@ pub(super) fn find(name: &str) -> Option<Operation> {
         "GetAutomationExecution" => get,
         "DescribeAutomationExecutions" => list,
         "DescribeAutomationStepExecutions" => list_steps,
-        "SendAutomationSignal" => signal,
+        "SendAutomationSignal" => |runner, request| runner.signal(request).map(|()| json!({})),
         _ => return None,
     })
 }
@@ -30,16 +30,6 @@ pub(super) fn find(name: &str) -> Option<Operation> {
 fn get(runner: &Runner, request: &Request) -> Result<Value, AwsError> {
     let execution = runner.executions.get(&request.region, required(request, "AutomationExecutionId")?)?;
     Ok(json!({"AutomationExecution": wire::automation_execution(&execution)}))
-}
-
-/// Nothing that local AWS runs waits for a signal: `aws:approve`, `aws:pause` and interactive mode are refused.
-fn signal(runner: &Runner, request: &Request) -> Result<Value, AwsError> {
-    let execution = runner.executions.get(&request.region, required(request, "AutomationExecutionId")?)?;
-    let kind = required(request, "SignalType")?;
-    Err(AwsError::client(
-        "InvalidAutomationSignalException",
-        format!("Execution {} is {} and doesn't wait for `{kind}`", execution.id, execution.status.as_str()),
-    ))
 }
 
 fn list(runner: &Runner, request: &Request) -> Result<Value, AwsError> {
@@ -76,18 +66,31 @@ fn newest_first(execution: &Execution) -> String {
     format!("{:020} {}", i64::MAX - execution.started_at.as_microsecond(), execution.id)
 }
 
-const EXECUTION_KEYS: [&str; 8] = [
+const EXECUTION_KEYS: [&str; 12] = [
     "ExecutionId",
     "DocumentNamePrefix",
     "ExecutionStatus",
     "ParentExecutionId",
     "CurrentAction",
     "AutomationType",
+    "AutomationSubtype",
+    "TagKey",
+    "TargetResourceGroup",
+    "OpsItemId",
     "StartTimeBefore",
     "StartTimeAfter",
 ];
-const STEP_KEYS: [&str; 6] =
-    ["StepExecutionStatus", "StepExecutionId", "StepName", "Action", "StartTimeBefore", "StartTimeAfter"];
+const STEP_KEYS: [&str; 9] = [
+    "StepExecutionStatus",
+    "StepExecutionId",
+    "StepName",
+    "Action",
+    "ParentStepExecutionId",
+    "ParentStepIteration",
+    "ParentStepIteratorValue",
+    "StartTimeBefore",
+    "StartTimeAfter",
+];
 
 struct Filter<'a> {
     key: &'a str,
@@ -106,7 +109,15 @@ impl Filter<'_> {
             "ExecutionStatus" => self.has(execution.status.as_str()),
             "ParentExecutionId" => execution.parent_id.as_deref().is_some_and(|id| self.has(id)),
             "CurrentAction" => execution.current_action.as_deref().is_some_and(|action| self.has(action)),
-            "AutomationType" => self.has("Local"),
+            "AutomationType" => self.has(wire::automation_type(execution)),
+            "TargetResourceGroup" => {
+                let targets = execution.spread.iter().flat_map(|spread| &spread.targets);
+                targets
+                    .filter(|target| text(target, "Key") == Some("ResourceGroup"))
+                    .any(|target| texts(target, "Values").any(|group| self.has(group)))
+            }
+            // Change requests, tags and OpsItems of executions are nothing that local AWS has.
+            "AutomationSubtype" | "TagKey" | "OpsItemId" => false,
             _ => self.picks_start(Some(execution.started_at)),
         }
     }
@@ -117,6 +128,14 @@ impl Filter<'_> {
             "StepExecutionId" => self.has(&step.id),
             "StepName" => self.has(&step.name),
             "Action" => self.has(&step.action),
+            "ParentStepExecutionId" => step.parent.as_ref().is_some_and(|parent| self.has(&parent.id)),
+            "ParentStepIteration" => {
+                step.parent.as_ref().is_some_and(|parent| self.has(&parent.iteration.to_string()))
+            }
+            "ParentStepIteratorValue" => {
+                let value = step.parent.as_ref().and_then(|parent| parent.value.as_deref());
+                value.is_some_and(|value| self.has(value))
+            }
             _ => self.picks_start(step.started_at),
         }
     }

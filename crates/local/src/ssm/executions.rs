@@ -14,6 +14,9 @@ use crate::service::AwsError;
 /// Executions of one account and Region that wait for a slot.
 pub(super) const MOST_QUEUED: usize = 5000;
 
+/// Of those that start many others, so many may wait.
+pub(super) const MOST_SPREAD_QUEUED: usize = 1000;
+
 /// Every execution since the start. Cheap to clone: all clones are one record.
 #[derive(Clone, Default)]
 pub(super) struct Executions(Arc<Mutex<Known>>);
@@ -72,9 +75,12 @@ impl Executions {
         {
             return Ok(Admitted::Before(id));
         }
-        let queued =
-            known.executions.values().filter(|record| record.queued && record.region == region).count();
-        if queued >= MOST_QUEUED {
+        let spread = execution.spread.is_some();
+        let alike = |record: &&Record| {
+            record.queued && record.region == region && record.execution.spread.is_some() == spread
+        };
+        let queued = known.executions.values().filter(alike).count();
+        if queued >= if spread { MOST_SPREAD_QUEUED } else { MOST_QUEUED } {
             return Err(AwsError::client(
                 "AutomationExecutionLimitExceededException",
                 format!("{queued} executions are waiting already; try again when some have ended"),
@@ -94,6 +100,18 @@ impl Executions {
         let Some(record) = known.executions.get_mut(id) else { return false };
         record.queued = false;
         !record.execution.status.is_final()
+    }
+
+    /// Takes in the execution that another one starts, so that it can be spoken to.
+    pub(super) fn take_in(&self, region: &str, execution: Execution, stopper: Stopper) {
+        let record = Record { region: region.to_owned(), execution, stopper: Some(stopper), queued: false };
+        self.lock().executions.insert(record.execution.id.clone(), record);
+    }
+
+    /// The end at which one that runs can be spoken to.
+    pub(super) fn stopper(&self, region: &str, id: &str) -> Option<Stopper> {
+        let known = self.lock();
+        known.executions.get(id).filter(|record| record.region == region)?.stopper.clone()
     }
 
     /// Keeps an execution's state. Children come here without having been admitted.

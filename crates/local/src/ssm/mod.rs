@@ -3,8 +3,7 @@
 //!
 //! Executions are real: the engine runs their steps against the emulated services. A `ClientToken` that is used again
 //! with the same request gives the same execution again, and `IdempotentParameterMismatch` with another request; AWS
-//! documents only the latter. Not answered, and refused with a word about it: rate control (`Targets`, `TargetMaps`,
-//! `TargetLocations`) and `Mode: Interactive`.
+//! documents only the latter.
 
 mod documents;
 mod execution_operations;
@@ -12,6 +11,7 @@ mod executions;
 mod library;
 mod notifications;
 mod run;
+mod signals;
 mod stored;
 
 use std::sync::Arc;

@@ -8,8 +8,8 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_automation::{
-    Answer, Clock, Environment, Execution, Mode, Observer, ParameterError, Ports, Start, Status,
-    StepExecution, Stop, WireParameters, parameters::Bound, signals,
+    Answer, Clock, Document, Environment, Execution, Family, Launcher, Mode, Observer, ParameterError, Ports,
+    Signals, Spread, Start, Status, StepExecution, Stop, Stopper, WireParameters, parameters::Bound,
 };
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     executions::{Admission, Admitted, Executions},
     library::{Library, RegionalDocuments},
-    notifications, partition, required,
+    notifications, partition, required, signals,
 };
 use crate::{
     eventbridge::Publisher,
@@ -29,25 +29,39 @@ use crate::{
 /// Executions of one account and Region that run at once. A child runs in its parent's slot.
 const MOST_RUNNING: usize = 100;
 
-/// Runs executions.
+/// Executions that start many others, of one account and Region, that run at once.
+const MOST_SPREADING: usize = 25;
+
+/// Runs executions. Cheap to clone: all clones are one.
+#[derive(Clone)]
 pub(super) struct Runner {
     context: Context,
     library: Library,
     pub(super) executions: Executions,
     publisher: Arc<Publisher>,
-    slots: Mutex<HashMap<String, Arc<Semaphore>>>,
+    slots: Arc<Mutex<Slots>>,
+}
+
+/// By Region and kind.
+type Slots = HashMap<(String, Kind), Arc<Semaphore>>;
+
+/// Who shares slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Single,
+    Spread,
 }
 
 impl Runner {
     pub(super) fn new(context: Context, library: Library) -> Self {
         let publisher = Arc::new(Publisher::new(context.clone()));
-        Self { context, library, executions: Executions::default(), publisher, slots: Mutex::default() }
+        Self { context, library, executions: Executions::default(), publisher, slots: Arc::default() }
     }
 
     /// `StartAutomationExecution`: checks everything, then runs it in the background; the execution's id.
     pub(super) fn start(&self, request: &Request) -> Result<String, AwsError> {
         let name = required(request, "DocumentName")?;
-        refuse_what_is_not_run(request)?;
+        let mode = mode(request)?;
         let token =
             text(&request.body, "ClientToken").map(|token| Ok((check_token(token)?, fingerprint(request))));
         let token = token.transpose()?;
@@ -57,9 +71,12 @@ impl Runner {
             return Ok(id);
         }
         let stored = self.library.runbook(&request.region, name, text(&request.body, "DocumentVersion"))?;
+        let spread = spread(request, &stored.document)?;
+        let (given, own) =
+            (wire_parameters(request)?, spread.as_ref().map(Spread::own_parameters).unwrap_or_default());
         let parameters = stored
             .document
-            .bind(&wire_parameters(request)?)
+            .bind_but(&given, &own)
             .map_err(|error| AwsError::client(ParameterError::CODE, error.to_string()))?;
         check_role(stored.document.assume_role.as_deref(), &parameters)?;
         let start = Start {
@@ -76,28 +93,42 @@ impl Runner {
             executed_by: executed_by(request),
             parent_id: None,
             depth: 0,
-            mode: Mode::Auto,
+            mode,
             role: None,
             target: None,
         };
-        let (stopper, signals) = signals();
-        let execution = start.execution(Timestamp::now());
+        let (stopper, signals) = plumb_automation::signals();
+        let mut execution = start.execution(Timestamp::now());
+        if spread.is_some() {
+            execution.steps.clear();
+            execution.spread.clone_from(&spread);
+        }
         let admission = Admission { region: &request.region, execution, stopper, token };
         if let Admitted::Before(id) = self.executions.admit(admission)? {
             return Ok(id);
         }
         let id = start.id.clone();
-        let (watch, slots) = (self.watch(&request.account, &request.region), self.slots(&request.region));
-        let ports = self.ports(Arc::clone(&watch), &request.region);
-        tokio::spawn(async move {
-            let Ok(_slot) = slots.acquire_owned().await else { return };
-            if watch.executions.dequeue(&start.id) {
-                let id = start.id.clone();
-                let ended = tokio::spawn(plumb_automation::run(start, ports, signals)).await;
-                watch.ended(&id, ended);
-            }
-        });
+        let run = Ready { start, many: spread.map(|spread| (spread, given)), signals };
+        tokio::spawn(self.clone().when_there_is_a_slot(run));
         Ok(id)
+    }
+
+    async fn when_there_is_a_slot(self, run: Ready) {
+        let Ready { start, many, signals } = run;
+        let (account, region) = (start.environment.account.clone(), start.environment.region.clone());
+        let kind = if many.is_some() { Kind::Spread } else { Kind::Single };
+        let Ok(_slot) = self.slots(&region, kind).acquire_owned().await else { return };
+        if !self.executions.dequeue(&start.id) {
+            return;
+        }
+        let watch = self.watch(&account, &region);
+        let ports = self.ports(Arc::clone(&watch), &region);
+        let id = start.id.clone();
+        let ended = match many {
+            Some((spread, given)) => plumb_automation::run_spread(start, spread, given, ports, signals),
+            None => plumb_automation::run(start, ports, signals),
+        };
+        watch.ended(&id, tokio::spawn(ended).await);
     }
 
     /// `StopAutomationExecution`.
@@ -117,6 +148,21 @@ impl Runner {
         Ok(())
     }
 
+    /// `SendAutomationSignal`: says something to an execution that waits for it.
+    pub(super) fn signal(&self, request: &Request) -> Result<(), AwsError> {
+        let id = required(request, "AutomationExecutionId")?;
+        let execution = self.executions.get(&request.region, id)?;
+        let signal = signals::read(request, &executed_by(request))?;
+        signals::check(&execution, &signal)?;
+        match self.executions.stopper(&request.region, id) {
+            Some(stopper) => {
+                stopper.say(signal);
+                Ok(())
+            }
+            None => Err(signals::unexpected(&execution, "it can't be spoken to")),
+        }
+    }
+
     fn ports(&self, watch: Arc<Watch>, region: &str) -> Ports {
         let worker = Arc::new(self.context.worker().clone());
         Ports {
@@ -128,8 +174,8 @@ impl Runner {
             }),
             clock: Arc::new(WallClock),
             observer: watch,
-            stubs: Arc::new(plumb_automation::Declared::default()),
-            launcher: Arc::new(plumb_automation::AtOnce),
+            stubs: Arc::new(self.context.stubs()),
+            launcher: Arc::new(self.clone()),
         }
     }
 
@@ -142,9 +188,49 @@ impl Runner {
         })
     }
 
-    fn slots(&self, region: &str) -> Arc<Semaphore> {
+    fn slots(&self, region: &str, kind: Kind) -> Arc<Semaphore> {
+        let most = match kind {
+            Kind::Single => MOST_RUNNING,
+            Kind::Spread => MOST_SPREADING,
+        };
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(region.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(MOST_RUNNING))))
+        let slot = slots.entry((region.to_owned(), kind)).or_insert_with(|| Arc::new(Semaphore::new(most)));
+        Arc::clone(slot)
+    }
+}
+
+/// An execution that was admitted.
+struct Ready {
+    start: Start,
+    /// What it is spread over, with the parameters that all its executions share.
+    many: Option<(Spread, WireParameters)>,
+    signals: Signals,
+}
+
+impl Launcher for Runner {
+    /// One of many takes a slot of the hundred; the child of a step runs in its parent's, which waits for it.
+    fn launch(
+        &self,
+        start: Start,
+        ports: Ports,
+        (stopper, signals): (Stopper, Signals),
+        family: Family,
+    ) -> Answer<'static, Execution> {
+        let region = start.environment.region.clone();
+        let pending = start.execution(Timestamp::now());
+        self.executions.take_in(&region, pending, stopper);
+        match family {
+            Family::Child => plumb_automation::run(start, ports, signals),
+            Family::Sibling => {
+                let (watch, slots) =
+                    (self.watch(&start.environment.account, &region), self.slots(&region, Kind::Single));
+                let ports = self.ports(watch, &region);
+                Box::pin(async move {
+                    let _slot = slots.acquire_owned().await;
+                    plumb_automation::run(start, ports, signals).await
+                })
+            }
+        }
     }
 }
 
@@ -205,24 +291,31 @@ impl Clock for WallClock {
     }
 }
 
-fn refuse_what_is_not_run(request: &Request) -> Result<(), AwsError> {
-    let given = |name: &&str| match request.body.get(*name) {
-        None | Some(Value::Null) => false,
-        Some(Value::Array(items)) => !items.is_empty(),
-        Some(_) => true,
-    };
-    let rate_control = ["Targets", "TargetMaps", "TargetLocations", "TargetLocationsURL"];
-    if let Some(name) = rate_control.into_iter().find(given) {
-        let message = format!("local AWS runs one execution for each request; leave `{name}` out");
-        return Err(AwsError::client("InvalidTarget", message));
-    }
+fn mode(request: &Request) -> Result<Mode, AwsError> {
     match text(&request.body, "Mode") {
-        None | Some("Auto") => Ok(()),
+        None | Some("Auto") => Ok(Mode::Auto),
+        Some("Interactive") => Ok(Mode::Interactive),
         Some(other) => Err(AwsError::client(
             "ValidationException",
-            format!("local AWS doesn't run executions in the mode `{other}`; use `Auto`"),
+            format!("`Mode` is `{other}`; it must be Auto or Interactive"),
         )),
     }
+}
+
+/// What the request starts many executions of. That one can't be told to start them one step at a time is our choice.
+fn spread(request: &Request, document: &Document) -> Result<Option<Spread>, AwsError> {
+    if text(&request.body, "TargetLocationsURL").is_some() {
+        let message = "local AWS reads no files of locations; give `TargetLocations` instead";
+        return Err(AwsError::client("InvalidTarget", message));
+    }
+    let members = request.body.as_object().cloned().unwrap_or_default();
+    let spread =
+        Spread::read(&members, document).map_err(|error| AwsError::client(error.code, error.message))?;
+    if spread.is_some() && mode(request)? == Mode::Interactive {
+        let message = "an execution on targets can't be interactive; leave `Mode` out";
+        return Err(AwsError::client("ValidationException", message));
+    }
+    Ok(spread)
 }
 
 fn check_token(token: &str) -> Result<&str, AwsError> {
@@ -297,6 +390,7 @@ fn executed_by(request: &Request) -> String {
         Caller::Execution { id, .. } => {
             format!("arn:{partition}:sts::{account}:assumed-role/automation/{id}")
         }
+        Caller::User { name } => format!("arn:{partition}:iam::{account}:user/{name}"),
         Caller::Local | Caller::Outside => format!("arn:{partition}:iam::{account}:user/local"),
     }
 }
