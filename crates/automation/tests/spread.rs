@@ -1,5 +1,7 @@
 //! One request that starts many executions, with every port a fake and virtual time.
 
+#![expect(clippy::unwrap_used, reason = "a helper that can't do its work has failed the test")]
+
 #[cfg(test)]
 #[expect(dead_code, reason = "not every test needs every fake")]
 mod support;
