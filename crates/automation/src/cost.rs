@@ -79,7 +79,7 @@ impl Cost {
 
 fn list(steps: &[Step], times: u64, assumptions: Assumptions, found: &mut Vec<StepCost>) {
     for step in steps {
-        let dollars = Count::of(step).dollars(assumptions);
+        let dollars = rounded(Count::of(step).dollars(assumptions));
         found.push(StepCost { name: step.name.clone(), action: step.action.clone(), times, dollars });
         list(&step.steps, times.saturating_mul(iterations(step)), assumptions, found);
     }
@@ -116,8 +116,18 @@ impl Count {
 
     fn way(self, assumptions: Assumptions) -> Way {
         let dollars = self.dollars(assumptions);
-        Way { steps: self.steps, scripts: self.scripts, dollars, dollars_per_1000_runs: dollars * 1000.0 }
+        Way {
+            steps: self.steps,
+            scripts: self.scripts,
+            dollars: rounded(dollars),
+            dollars_per_1000_runs: rounded(dollars * 1000.0),
+        }
     }
+}
+
+/// Without the digits that only binary arithmetic has.
+fn rounded(dollars: f64) -> f64 {
+    (dollars * 1e9).round() / 1e9
 }
 
 /// How often a loop runs at most.

@@ -63,7 +63,12 @@ impl Flow {
                 open.extend(back.get(index).into_iter().flatten());
             }
         }
-        (0..self.ways.len()).find(|index| self.reached.contains(index) && !ending.contains(index))
+        let mut stuck: Vec<usize> = (0..self.ways.len())
+            .filter(|index| self.reached.contains(index) && !ending.contains(index))
+            .collect();
+        stuck.truncate(500);
+        // Where the going round begins, rather than what leads there.
+        stuck.iter().find(|index| self.from(**index).contains(index)).or(stuck.first()).copied()
     }
 }
 

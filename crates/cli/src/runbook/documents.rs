@@ -24,7 +24,8 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Text>, Failure> {
     for file in files {
         match bytes(file) {
             Ok(bytes) => {
-                texts.push(Text { file: file.display().to_string(), text: String::from_utf8(bytes).ok() })
+                let text = String::from_utf8(bytes).ok();
+                texts.push(Text { file: file.display().to_string(), text });
             }
             Err(error) => unreadable.push(format!("`{}`: {error}", file.display())),
         }
