@@ -216,7 +216,7 @@ pub(super) fn not_found(id: &str) -> AwsError {
 mod tests {
     use std::sync::Arc;
 
-    use plumb_automation::{Document, Environment, Mode, Start, parameters::Bound, signals};
+    use plumb_automation::{Document, Environment, Mode, Spread, Start, parameters::Bound, signals};
     use serde_json::json;
 
     use super::*;
@@ -235,6 +235,16 @@ mod tests {
         document: &Arc<Document>,
         id: &str,
         token: Option<(&str, Value)>,
+    ) -> Result<Admitted, AwsError> {
+        admit_spread(executions, document, id, token, None)
+    }
+
+    fn admit_spread(
+        executions: &Executions,
+        document: &Arc<Document>,
+        id: &str,
+        token: Option<(&str, Value)>,
+        spread: Option<Spread>,
     ) -> Result<Admitted, AwsError> {
         let start = Start {
             id: id.to_owned(),
@@ -255,7 +265,7 @@ mod tests {
             target: None,
         };
         let (stopper, _) = signals();
-        let execution = start.execution(Timestamp::UNIX_EPOCH);
+        let execution = Execution { spread, ..start.execution(Timestamp::UNIX_EPOCH) };
         executions.admit(Admission { region: REGION, execution, stopper, token })
     }
 
@@ -283,6 +293,21 @@ mod tests {
         assert_eq!(refused.err().unwrap().code, "AutomationExecutionLimitExceededException");
         assert!(executions.dequeue("0"));
         assert!(admit(&executions, &document, "one more", None).is_ok());
+    }
+
+    #[test]
+    fn requests_for_many_have_a_queue_of_their_own() {
+        let (executions, document) = (Executions::default(), document());
+        let request = json!({"TargetMaps": [{"Id": ["a"]}]});
+        let many = "schemaVersion: '0.3'\nparameters: {Id: {type: String}}\nmainSteps: [{name: Wait, action: 'aws:pause'}]";
+        let spread = Spread::read(request.as_object().unwrap(), &Document::parse(many).unwrap()).unwrap();
+        let admit_many = |id: &str| admit_spread(&executions, &document, id, None, spread.clone());
+        for number in 0..MOST_SPREAD_QUEUED {
+            admit_many(&number.to_string()).unwrap();
+        }
+        let refused = admit_many("one more");
+        assert_eq!(refused.err().unwrap().code, "AutomationExecutionLimitExceededException");
+        assert!(admit(&executions, &document, "a single one", None).is_ok());
     }
 
     #[test]
