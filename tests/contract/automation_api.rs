@@ -32,20 +32,21 @@ async fn the_rust_sdk_reads_every_answer() {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.plumb/venv");
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("automation-api");
     let local = LocalAws::start(Options { venv: Some(venv), ..Options::new(home) }).await.unwrap();
-    let client = client(&local);
+    let client = client(&local, None);
 
     documents_are_made_and_described(&client).await;
     an_execution_is_started_signalled_and_read(&client).await;
     many_are_started_listed_and_stopped(&client).await;
     errors_have_their_types(&client).await;
+    a_session_token_names_who_approves(&local, &client).await;
     local.stop().await;
 }
 
-fn client(local: &LocalAws) -> Client {
+fn client(local: &LocalAws, session: Option<&str>) -> Client {
     let config = aws_sdk_ssm::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::from_keys("test", "test", None))
+        .credentials_provider(Credentials::from_keys("test", "test", session.map(str::to_owned)))
         .endpoint_url(local.endpoint())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
@@ -143,6 +144,29 @@ async fn errors_have_their_types(client: &Client) {
     let unknown = "00000000-0000-0000-0000-000000000000";
     let get = client.get_automation_execution().automation_execution_id(unknown).send().await.unwrap_err();
     assert!(get.into_service_error().is_automation_execution_not_found_exception());
+}
+
+async fn a_session_token_names_who_approves(local: &LocalAws, outsider: &Client) {
+    let content =
+        "{schemaVersion: '0.3', mainSteps: [{name: Ask, action: 'aws:approve', inputs: {Approvers: [ann]}}]}";
+    let create = outsider.create_document().name("ask-ann").content(content);
+    create
+        .document_type(DocumentType::Automation)
+        .document_format(DocumentFormat::Yaml)
+        .send()
+        .await
+        .unwrap();
+    let started = outsider.start_automation_execution().document_name("ask-ann").send().await.unwrap();
+    let id = started.automation_execution_id().unwrap();
+    until(outsider, id, &AutomationExecutionStatus::Waiting).await;
+    let approve = async |client: &Client| {
+        let signal = client.send_automation_signal().automation_execution_id(id);
+        signal.signal_type(SignalType::Approve).send().await
+    };
+    let refused = approve(outsider).await.unwrap_err();
+    assert!(refused.into_service_error().is_invalid_automation_signal_exception());
+    approve(&client(local, Some("plumb-user/ann"))).await.unwrap();
+    until(outsider, id, &AutomationExecutionStatus::Success).await;
 }
 
 async fn until(client: &Client, id: &str, status: &AutomationExecutionStatus) -> AutomationExecution {
