@@ -31,7 +31,7 @@ pub struct Assumptions {
 pub struct Cost {
     /// Each step, those of loops after their loop.
     pub steps: Vec<StepCost>,
-    /// The way with the fewest costs that ends as the document means it to, no step failing.
+    /// The way with the fewest steps that ends without one failing.
     pub shortest: Way,
     /// The way with the most, steps after a failure included.
     pub longest: Way,
@@ -175,16 +175,15 @@ fn places(steps: &[Step]) -> HashMap<&str, usize> {
     steps.iter().enumerate().map(|(index, step)| (step.name.as_str(), index)).collect()
 }
 
-/// The cheapest way through a list: by script seconds after steps, as those are the dearer.
+/// The way through a list with the fewest steps; among those, with the fewest scripts.
 fn cheapest(steps: &[Step]) -> Count {
     let places = places(steps);
     let mut best: HashMap<usize, Count> = HashMap::new();
     let mut open: BTreeSet<(Count, usize)> = BTreeSet::new();
-    let whole = |step: &Step| {
-        Count::of(step).plus(if step.steps.is_empty() { Count::default() } else { cheapest(&step.steps) })
-    };
-    if let Some(first) = steps.first() {
-        open.insert((whole(first), 0));
+    // Once a step: loops in loops would multiply.
+    let own: Vec<Count> = steps.iter().map(|step| Count::of(step).plus(cheapest(&step.steps))).collect();
+    if let Some(first) = own.first() {
+        open.insert((*first, 0));
     }
     while let Some((so_far, index)) = open.pop_first() {
         if best.get(&index).is_some_and(|best| *best <= so_far) {
@@ -193,10 +192,10 @@ fn cheapest(steps: &[Step]) -> Count {
         best.insert(index, so_far);
         let Some(step) = steps.get(index) else { continue };
         for way in onward(steps, index, step, &places) {
-            match way.and_then(|to| Some((to, steps.get(to)?))) {
+            match way.and_then(|to| Some((to, *own.get(to)?))) {
                 None => return so_far,
-                Some((to, step)) => {
-                    open.insert((so_far.plus(whole(step)), to));
+                Some((to, own)) => {
+                    open.insert((so_far.plus(own), to));
                 }
             }
         }

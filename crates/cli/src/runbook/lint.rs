@@ -24,7 +24,7 @@ pub(crate) fn run(out: &mut dyn Write, arguments: &RunbookLint, json: bool) -> R
         found.iter().flat_map(|(_, findings)| findings).filter(|f| f.code.severity() == severity).count()
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let skipped = models.err();
+    let skipped = models.err().map(|why| why.replace('\n', "; "));
     if json {
         json_pretty(
             out,
