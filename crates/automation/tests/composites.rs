@@ -1,5 +1,7 @@
 //! The actions made of several calls, with every port a fake and virtual time.
 
+#![expect(clippy::indexing_slicing, reason = "a helper that can't do its work has failed the test")]
+
 #[cfg(test)]
 #[expect(dead_code, reason = "not every test needs every fake")]
 mod support;
