@@ -15,6 +15,9 @@ pub const MAX_DOCUMENT_DEPTH: usize = 32;
 /// Longer patterns are refused.
 pub const MAX_PATTERN_BYTES: usize = 4096;
 
+/// A pattern whose groups may be repeated more often than this, all multiplied, is refused if it is too large to unroll.
+pub const MAX_PATTERN_ROUNDS: u64 = 100_000;
+
 /// A match that takes more steps back than this is given up, and the value doesn't match.
 pub const MAX_BACKTRACKS: usize = 200_000;
 

@@ -30,16 +30,13 @@ impl Pattern {
         if java.len() > choices::MAX_PATTERN_BYTES {
             return Err(PatternError::TooLong(java.len()));
         }
-        let mut rust = translate(java);
-        if choices::PATTERN_IS_WHOLE {
-            rust = format!(r"\A(?:{rust})\z");
-        }
-        RegexBuilder::new(&rust)
-            .backtrack_limit(choices::MAX_BACKTRACKS)
-            .delegate_size_limit(1 << 20)
-            .delegate_dfa_size_limit(1 << 20)
-            .max_prog_size(1 << 14)
-            .build()
+        compile(&Translation::new(java, false).run())
+            .or_else(|error| {
+                let mut counting = Translation::new(java, true);
+                let rust = counting.run();
+                // Iterations over nothing cost time that no limit on backtracking sees.
+                if counting.rounds > choices::MAX_PATTERN_ROUNDS { Err(error) } else { compile(&rust) }
+            })
             .map(Self)
             .map_err(|error| PatternError::Syntax(error.to_string()))
     }
@@ -50,11 +47,14 @@ impl Pattern {
     }
 }
 
-/// The same pattern in the engine's dialect: Java's `\w \d \s \b` are ASCII, its `\h \Q…\E \uXXXX \cX \0n` are spelt
-/// otherwise, a `-` after a class escape is literal, and only Rust gives `--`, `~~` and `[:` in a class a meaning.
-fn translate(java: &str) -> String {
-    Translation { rest: java.chars().collect(), at: 0, out: String::with_capacity(java.len() * 2), depth: 0 }
-        .run()
+fn compile(rust: &str) -> Result<Regex, fancy_regex::Error> {
+    let whole = choices::PATTERN_IS_WHOLE.then(|| format!(r"\A(?:{rust})\z"));
+    RegexBuilder::new(whole.as_deref().unwrap_or(rust))
+        .backtrack_limit(choices::MAX_BACKTRACKS)
+        .delegate_size_limit(1 << 20)
+        .delegate_dfa_size_limit(1 << 20)
+        .max_prog_size(1 << 14)
+        .build()
 }
 
 const WORD: &str = "0-9A-Za-z_";
@@ -62,50 +62,104 @@ const DIGIT: &str = "0-9";
 const SPACE: &str = r"\x20\t\n\x0B\x0C\r";
 const BLANK: &str = r"\x20\t\xA0\u{1680}\u{180E}\u{2000}-\u{200A}\u{202F}\u{205F}\u{3000}";
 
+/// The same pattern in the engine's dialect: Java's `\w \d \s \b` are ASCII, its `\h \Q…\E \uXXXX \cX \0n` are spelt
+/// otherwise, a `-` after a class escape is literal, and only Rust gives `--`, `~~` and `[:` in a class a meaning.
 struct Translation {
     rest: Vec<char>,
     at: usize,
     out: String,
     /// How many character classes are open.
     depth: usize,
+    /// Whether the many repeats of a single character are to be counted: the engine unrolls `.{1,1024}`, which can
+    /// outgrow its limits, unless something in it keeps it from that, such as a look ahead.
+    counting: bool,
+    /// Where the single character that a quantifier would repeat begins in `out`.
+    atom: Option<usize>,
+    /// How often the groups are repeated at the most, multiplied.
+    rounds: u64,
 }
 
+/// A character that is repeated at least so often is counted rather than unrolled.
+const MANY: u64 = 16;
+
 impl Translation {
-    fn run(mut self) -> String {
-        while let Some(letter) = self.take() {
-            match letter {
-                '\\' => self.escape(),
-                '[' => {
-                    self.depth += 1;
-                    self.out.push('[');
-                    if self.peek() == Some('^') {
-                        self.take();
-                        self.out.push('^');
-                    }
-                    // A `-` that comes first is literal, or the start of a range.
-                    if self.peek() == Some('-') {
-                        self.take();
-                        self.out.push_str("\\-");
-                    }
-                    if self.depth > 1 && self.peek() == Some(':') {
-                        self.take();
-                        self.out.push_str("\\:");
-                    }
+    fn new(java: &str, counting: bool) -> Self {
+        let out = String::with_capacity(java.len() * 2);
+        Self { rest: java.chars().collect(), at: 0, out, depth: 0, counting, atom: None, rounds: 1 }
+    }
+
+    fn run(&mut self) -> String {
+        let mut class_from = 0;
+        while let Some(letter) = self.peek() {
+            let from = self.out.len();
+            if self.depth == 0 {
+                match letter {
+                    '{' if self.counting => self.count(),
+                    '[' => class_from = from,
+                    _ => {}
                 }
-                ']' if self.depth > 0 => {
-                    self.depth -= 1;
-                    self.out.push(']');
-                }
-                // A range that ends with `-`; Rust would subtract.
-                '-' if self.depth > 0 && self.peek() == Some('-') => {
-                    self.take();
-                    self.out.push_str("-\\-");
-                }
-                '~' if self.depth > 0 && self.peek() == Some('~') => self.out.push_str("\\~"),
-                other => self.out.push(other),
             }
+            let kind = self.rest.get(self.at + 1).copied();
+            self.token();
+            self.atom = match letter {
+                _ if self.depth > 0 => None,
+                ']' => Some(class_from),
+                '\\' if kind.is_some_and(|kind| kind == 'Q' || "bBAzZG123456789k".contains(kind)) => None,
+                '|' | '(' | ')' | '^' | '$' | '*' | '+' | '?' | '{' | '}' => None,
+                _ => Some(from),
+            };
         }
-        self.out
+        std::mem::take(&mut self.out)
+    }
+
+    /// Before a quantifier `{n}`, `{n,}` or `{n,m}`.
+    fn count(&mut self) {
+        let inside: String = self.rest.iter().skip(self.at + 1).take_while(|c| **c != '}').collect();
+        let most = inside.rsplit(',').next().and_then(|most| most.parse::<u64>().ok());
+        let Some(most) = most else { return };
+        match self.atom {
+            Some(from) if most >= MANY => {
+                let atom = self.out.split_off(from);
+                let _ = write!(self.out, r"(?:(?=[\s\S]){atom})");
+            }
+            Some(_) => {}
+            None => self.rounds = self.rounds.saturating_mul(most.max(1)),
+        }
+    }
+
+    fn token(&mut self) {
+        let Some(letter) = self.take() else { return };
+        match letter {
+            '\\' => self.escape(),
+            '[' => {
+                self.depth += 1;
+                self.out.push('[');
+                if self.peek() == Some('^') {
+                    self.take();
+                    self.out.push('^');
+                }
+                // A `-` that comes first is literal, or the start of a range.
+                if self.peek() == Some('-') {
+                    self.take();
+                    self.out.push_str("\\-");
+                }
+                if self.depth > 1 && self.peek() == Some(':') {
+                    self.take();
+                    self.out.push_str("\\:");
+                }
+            }
+            ']' if self.depth > 0 => {
+                self.depth -= 1;
+                self.out.push(']');
+            }
+            // A range that ends with `-`; Rust would subtract.
+            '-' if self.depth > 0 && self.peek() == Some('-') => {
+                self.take();
+                self.out.push_str("-\\-");
+            }
+            '~' if self.depth > 0 && self.peek() == Some('~') => self.out.push_str("\\~"),
+            other => self.out.push(other),
+        }
     }
 
     fn peek(&self) -> Option<char> {
@@ -209,16 +263,30 @@ impl Translation {
         self.class(posix, negated);
     }
 
-    /// `\uXXXX` or `\xXX`.
+    /// `\uXXXX` or `\xXX`; two that are a surrogate pair are one letter.
     fn code(&mut self, digits: usize) {
-        let text: String = self.rest.iter().skip(self.at).take(digits).collect();
-        match u32::from_str_radix(&text, 16).ok().and_then(char::from_u32) {
-            Some(letter) if text.chars().count() == digits => {
-                self.at += digits;
-                self.literal(letter);
+        let unit = |from: usize| {
+            let text: String = self.rest.iter().skip(from).take(digits).collect();
+            if text.chars().count() == digits { u32::from_str_radix(&text, 16).ok() } else { None }
+        };
+        let first = unit(self.at);
+        let paired = self.rest.get(self.at + digits..self.at + digits + 2) == Some(&['\\', 'u']);
+        let second = if paired { unit(self.at + digits + 2) } else { None };
+        let pair = match (first, second) {
+            (Some(high @ 0xD800..=0xDBFF), Some(low @ 0xDC00..=0xDFFF)) => {
+                char::from_u32(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00))
             }
+            _ => None,
+        };
+        if let Some(letter) = pair {
+            self.at += 2 * digits + 2;
+            self.literal(letter);
+        } else if let Some(letter) = first.and_then(char::from_u32) {
+            self.at += digits;
+            self.literal(letter);
+        } else {
             // Half of a surrogate pair, or no number: leave it for the compiler to refuse.
-            _ => self.out.push_str("\\u"),
+            self.out.push_str("\\u");
         }
     }
 
@@ -307,6 +375,38 @@ mod tests {
     }
 
     #[test]
+    fn many_repeats_are_counted_where_unrolling_them_would_take_too_much() {
+        let path = "x".repeat(1024);
+        check(r"^$|^[^\/]{1,1024}$", &["", "a b", &path], &["a/b", &format!("{path}x")]);
+        check(r"^$|^\S(?:.{1,1024}\S)?$", &["", "a", "a b c"], &[" ", "a b "]);
+        check(r"^.{1,262144}$", &["SELECT *", &"é".repeat(100_000)], &["", "a\nb"]);
+        check(
+            r"(?i)^/x/[\p{L}\p{N}._()-]{0,89}[\p{L}\p{N}_()-]/y/[\p{L}\p{N}]{1,400}$",
+            &["/X/é_/y/ß1"],
+            &["/x/./y/a"],
+        );
+        check(
+            r#"^\[("[@*:+=/,a-z0-9._\\-]{1,256}",?){1,256}\]$"#,
+            &[r#"["a","b:c"]"#, &format!("[{}]", vec![format!("\"{}\"", "k".repeat(256)); 200].join(","))],
+            &["[]", r#"["A"]"#],
+        );
+        check(
+            r"^[a-z0-9-]{1,2048}$|^alias\/.{1,250}$|^arn:.{1,1990}$",
+            &["alias/x", "arn:é"],
+            &["alias/", "A"],
+        );
+    }
+
+    #[test]
+    fn a_surrogate_pair_is_one_letter() {
+        check(
+            r"^[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*$",
+            &["plain", "\u{1F600}", "\u{10FFFF}\n"],
+            &["\u{1}"],
+        );
+    }
+
+    #[test]
     fn a_pattern_is_found_anywhere() {
         check("[a-z]+", &["1a1"], &["11"]);
     }
@@ -323,6 +423,7 @@ mod tests {
         let pattern = Pattern::new(r"^((a+)+)+\1$").unwrap();
         assert!(!pattern.matches(&format!("{}b", "a".repeat(2000))));
         assert!(Pattern::new(r"((((\w{1000}){1000}){1000}){1000})").is_err());
+        assert!(Pattern::new(r"(((.{0,1000}){1000}){1000}){1000}").is_err());
         if let Ok(pattern) = Pattern::new(r"(?:(?:(?:(?=a)\1{500}){500}){500}){500}()") {
             assert!(!pattern.matches(&"b".repeat(100)));
         }
