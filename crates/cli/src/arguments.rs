@@ -27,7 +27,7 @@ pub(crate) enum Command {
     },
     /// Say what Plumb would do about events, and the whole reasoning, without touching AWS
     #[command(
-        after_help = "Each event gives one line with --json. Exit code 0 whatever the events are; 2 if a file can't be read."
+        after_help = "Each event gives one line with --json, and wherever the output is not a terminal. Exit code 0 whatever the events are; 2 if a file can't be read."
     )]
     Replay(Replay),
     /// Run local AWS until Ctrl-C: one loopback endpoint that behaves like an account
@@ -180,6 +180,9 @@ pub(crate) struct Replay {
     /// findings; a directory stands for the .json files below it, - for standard input
     #[arg(required = true, value_name = "EVENT")]
     pub(crate) events: Vec<PathBuf>,
+    /// Print text for people even where nobody watches
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) text: bool,
     /// The policy to decide under, as YAML; without it the built-in one, which changes nothing
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,

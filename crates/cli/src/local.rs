@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::{arguments::Local, failure::Failure};
 
-pub(crate) fn run(arguments: &Local) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Local, json: bool) -> Result<(), Failure> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let options = plumb_local::Options { listen, ..plumb_local::Options::new(&arguments.dir) };
-    runtime()?.block_on(plumb_local::serve(options)).map_err(|error| Failure::Failed(error.to_string()))
+    runtime()?.block_on(plumb_local::serve(options, json)).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// Threads of its own, because only what has to wait needs them.

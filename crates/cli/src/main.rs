@@ -9,7 +9,10 @@ mod replay;
 mod runbook;
 mod table;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use jiff::Timestamp;
@@ -23,8 +26,12 @@ fn main() -> ExitCode {
         Command::Controls { command: ControlsCommand::Show { id } } => {
             controls::show(out, id, arguments.json)
         }
-        Command::Replay(replay) => replay::run(out, replay, Timestamp::now(), arguments.json),
-        Command::Local(local) => local::run(local),
+        Command::Replay(replay) => {
+            // One line an event for whoever reads it on; the reasoning laid out for whoever looks at it.
+            let lines = arguments.json || !(replay.text || io::stdout().is_terminal());
+            replay::run(out, replay, Timestamp::now(), lines)
+        }
+        Command::Local(local) => local::run(local, arguments.json),
         Command::Runbook { command: RunbookCommand::Run(run) } => runbook::run(out, run, arguments.json),
         Command::Runbook { command: RunbookCommand::Lint(lint) } => {
             runbook::lint::run(out, lint, arguments.json)

@@ -144,9 +144,17 @@ fn a_line_of_json_is_the_whole_reasoning() {
 }
 
 #[test]
+fn whoever_reads_it_on_gets_a_line_an_event_without_asking() {
+    let files = ["config-compliance-violating.json", "event-of-another-service.json"];
+    let asked = succeeds(&[&["replay", "--json"][..], &files].concat());
+    assert_eq!(succeeds(&[&["replay"][..], &files].concat()), asked);
+}
+
+#[test]
 fn people_see_the_whole_reasoning_and_a_tally() {
     insta::assert_snapshot!(succeeds(&[
         "replay",
+        "--text",
         "config-compliance-violating.json",
         "sqs-batch.json",
         "api-call-failed.json"
@@ -162,7 +170,7 @@ fn a_policy_decides_what_starts() {
         "security-hub-custom-action.json",
         "bare-asff-array.json",
     ];
-    insta::assert_snapshot!(succeeds(&[&["replay", "--policy", &policy][..], &files].concat()));
+    insta::assert_snapshot!(succeeds(&[&["replay", "--text", "--policy", &policy][..], &files].concat()));
 }
 
 #[test]
@@ -213,7 +221,8 @@ fn any_bytes_on_standard_input_are_judged() {
 
 #[test]
 fn a_reader_that_has_read_enough_is_no_failure() {
-    let mut child = plumb(&["replay", "."]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        plumb(&["replay", "--text", "."]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let (_, err) = ends_with(0, child.wait_with_output().unwrap());
     assert_eq!(err, "");

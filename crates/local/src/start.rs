@@ -1,6 +1,6 @@
 //! Starts and stops everything.
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -137,17 +137,22 @@ impl Drop for LocalAws {
     }
 }
 
-/// Runs local AWS until Ctrl-C; prints the endpoint as lines to export.
+/// Runs local AWS until Ctrl-C; prints the endpoint as lines to export, or as a line of JSON.
 ///
 /// # Errors
 /// When it does not start.
-pub async fn serve(options: Options) -> Result<(), StartError> {
+pub async fn serve(options: Options, json: bool) -> Result<(), StartError> {
     let home = options.home.clone();
     let local = LocalAws::start(options).await?;
-    let exports: Vec<String> =
-        local.environment().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
+    let environment = BTreeMap::from(local.environment());
+    let text = if json {
+        format!("{}\n", serde_json::json!({ "endpoint": local.endpoint(), "environment": environment }))
+    } else {
+        let lines = environment.iter().map(|(name, value)| format!("export {name}={value}\n"));
+        lines.collect::<Vec<_>>().concat()
+    };
     let mut out = std::io::stdout();
-    out.write_all(exports.concat().as_bytes())
+    out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| StartError::new(format!("nobody reads the endpoint: {error}")))?;
     say(&format!(
