@@ -46,6 +46,10 @@ impl Selector {
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         let short = || text.chars().take(80).collect::<String>();
         let Some(rewritten) = rewrite(text) else { return Err(SelectorError::TooIntricate(short())) };
+        if has_broken_escape(&rewritten.path) {
+            let why = "`\\u` needs four hexadecimal digits".to_owned();
+            return Err(SelectorError::Syntax(short(), why));
+        }
         let path = JsonPath::parse(&rewritten.path)
             .map_err(|error| SelectorError::Syntax(short(), error.message().to_owned()))?;
         Ok(Self { text: short(), path, definite: rewritten.definite })
@@ -66,6 +70,20 @@ impl Selector {
             many => Selection::Many(many.iter().map(|value| (*value).clone()).collect()),
         })
     }
+}
+
+/// A `\u` without its four digits. `serde_json_path` panics if the text ends within an escape.
+fn has_broken_escape(path: &str) -> bool {
+    let mut letters = path.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\\' && letters.next() == Some('u') {
+            let digits = letters.as_str().chars().take(4).filter(char::is_ascii_hexdigit).count();
+            if digits < 4 {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 struct Rewritten {
@@ -300,8 +318,28 @@ mod tests {
         assert!(matches!(Selector::parse("$[?@..a[?@..b[?@..c]]]"), Err(SelectorError::TooIntricate(_))));
     }
 
+    #[test]
+    fn an_escape_without_its_digits_is_refused() {
+        for broken in [
+            r#"$["\u"#,
+            r"$['a\u12",
+            r"$.a['\uD83D\u']",
+            "w[\"A*P(P\\u\u{ac}88?$.A?(@.8O=0O",
+            r#"$[?(@.a == "\u00")]"#,
+        ] {
+            assert!(Selector::parse(broken).is_err(), "{broken}");
+        }
+        let whole = Selector::parse(r"$['\u0041\uD83D\uDE00\\u']").unwrap();
+        assert_eq!(whole.select(&json!({ "A\u{1F600}\\u": 1 })).unwrap(), Selection::One(json!(1)));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_text_with_escapes_is_read_or_refused(text in r#"[$.\[\]'"\\uD8dCa01@?()=]{0,40}"#) {
+            let _ = Selector::parse(&text);
+        }
 
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,80}") {
