@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plumb_model::{
-    Action, Control, Decision, Deployment, Finding, Guardrail, Mode, Outcome, Policy, Remediation, State,
-    Verdict, remediation_key,
+    Action, Control, ControlId, Decision, Deployment, Finding, Guardrail, Mode, Outcome, Policy, Remediation,
+    ResourceRef, State, Verdict, remediation_key,
 };
 use uuid::Uuid;
 
@@ -54,12 +54,14 @@ pub fn plan(
     let action = stopped.is_none().then(|| {
         let role = deployment.role(&finding.control, &finding.resource.account);
         let generation = next_generation(prior);
+        let mut parameters = which(control, &finding.resource, &role);
+        parameters.extend(how(control, &finding.resource));
         Action {
             document: deployment.document(&finding.control),
             document_version: "$DEFAULT".to_owned(),
-            parameters: parameters(control, finding, &role),
+            parameters,
             role,
-            client_token: client_token(finding, generation, "remediate"),
+            client_token: client_token(&finding.control, &finding.resource, generation, "remediate"),
             generation,
         }
     });
@@ -80,28 +82,40 @@ fn next_generation(prior: Option<&Remediation>) -> u64 {
 }
 
 /// `ClientToken` of `StartAutomationExecution`: the same attempt always has the same one.
-fn client_token(finding: &Finding, generation: u64, purpose: &str) -> Uuid {
-    let name = format!("{purpose}#{}#{generation}", remediation_key(&finding.control, &finding.resource));
+fn client_token(control: &ControlId, resource: &ResourceRef, generation: u64, purpose: &str) -> Uuid {
+    let name = format!("{purpose}#{}#{generation}", remediation_key(control, resource));
     Uuid::new_v5(&TOKENS, name.as_bytes())
 }
 
-fn parameters(control: &Control, finding: &Finding, role: &str) -> BTreeMap<String, Vec<String>> {
-    let resource = &finding.resource;
-    let mut parameters: BTreeMap<_, _> = control
+/// The parameters that say which resource, and as whom: what both of a control's runbooks take.
+fn which(control: &Control, resource: &ResourceRef, role: &str) -> BTreeMap<String, Vec<String>> {
+    control
         .parameters
         .iter()
-        .map(|parameter| {
-            let value = match parameter.value {
-                "{{resource.id}}" => resource.id.clone(),
-                "{{resource.account}}" => resource.account.to_string(),
-                "{{resource.region}}" => resource.region.to_string(),
-                constant => constant.to_owned(),
-            };
-            (parameter.name.to_owned(), vec![value])
+        .filter_map(|parameter| {
+            Some((parameter.name.to_owned(), vec![of_resource(parameter.value, resource)?]))
         })
-        .collect();
-    parameters.insert("AutomationAssumeRole".to_owned(), vec![role.to_owned()]);
-    parameters
+        .chain([("AutomationAssumeRole".to_owned(), vec![role.to_owned()])])
+        .collect()
+}
+
+/// The parameters that say how to fix: the control's constants.
+fn how(control: &Control, resource: &ResourceRef) -> impl Iterator<Item = (String, Vec<String>)> {
+    control
+        .parameters
+        .iter()
+        .filter(|parameter| of_resource(parameter.value, resource).is_none())
+        .map(|parameter| (parameter.name.to_owned(), vec![parameter.value.to_owned()]))
+}
+
+/// What a placeholder stands for; none for a constant.
+fn of_resource(value: &str, resource: &ResourceRef) -> Option<String> {
+    match value {
+        "{{resource.id}}" => Some(resource.id.clone()),
+        "{{resource.account}}" => Some(resource.account.to_string()),
+        "{{resource.region}}" => Some(resource.region.to_string()),
+        _ => None,
+    }
 }
 
 fn reason(outcome: Outcome, stopped: bool, verdicts: &[Verdict], control: &Control) -> String {

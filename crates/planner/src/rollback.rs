@@ -1,39 +1,19 @@
 //! The decision to undo a remediation.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 use plumb_model::{
-    Action, Control, Decision, Deployment, Finding, Guardrail, Outcome, Remediation, Reversibility, Standing,
-    State, Verdict,
+    Action, Control, Decision, Deployment, Guardrail, Outcome, Remediation, Reversibility, State, Verdict,
 };
 
-use crate::{client_token, parameters};
+use crate::{client_token, which};
 
 /// Decides whether a remediation is undone: someone asked for it, the record says that Plumb changed the resource, and
-/// the state before was captured. `now` only dates the finding.
-pub fn plan_rollback(
-    control: &Control,
-    deployment: &Deployment,
-    prior: &Remediation,
-    now: Timestamp,
-) -> Decision {
-    let finding = Finding {
-        control: prior.control.clone(),
-        resource: prior.resource.clone(),
-        source: prior.source.clone(),
-        standing: Standing::Compliant,
-        observed_at: Some(now),
-        event_id: None,
-    };
+/// the state before was captured.
+pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remediation) -> Decision {
     let refusal = refusal(control, prior);
     let action = refusal.is_none().then(|| {
         let role = deployment.role(&prior.control, &prior.resource.account);
-        let mut parameters: BTreeMap<_, _> = parameters(control, &finding, &role);
         // How it was to be fixed is no business of the rollback's, and SSM refuses parameters that a document lacks.
-        let constant =
-            |name: &str| control.parameters.iter().any(|p| p.name == name && !p.value.starts_with("{{"));
-        parameters.retain(|name, _| !constant(name));
+        let mut parameters = which(control, &prior.resource, &role);
         if let Some(before) = &prior.before {
             let text = before.as_str().map_or_else(|| before.to_string(), str::to_owned);
             parameters.insert("Before".to_owned(), vec![text]);
@@ -43,7 +23,7 @@ pub fn plan_rollback(
             document_version: "$DEFAULT".to_owned(),
             parameters,
             role,
-            client_token: client_token(&finding, prior.generation, "rollback"),
+            client_token: client_token(&prior.control, &prior.resource, prior.generation, "rollback"),
             generation: prior.generation,
         }
     });
@@ -52,8 +32,8 @@ pub fn plan_rollback(
         None => (Outcome::Start, "a rollback was asked for, and the state before was captured".to_owned()),
     };
     Decision {
-        control: finding.control,
-        resource: finding.resource,
+        control: prior.control.clone(),
+        resource: prior.resource.clone(),
         outcome,
         reason: reason.clone(),
         verdicts: vec![Verdict {

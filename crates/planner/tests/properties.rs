@@ -256,7 +256,7 @@ proptest! {
     #[test]
     fn a_rollback_needs_a_change_and_its_capture(control in controls(), finding in findings(), prior in priors()) {
         let Some(prior) = prior.map(|prior| record(&finding, prior)) else { return Ok(()) };
-        let decision = plan_rollback(&control, &deployment(), &prior, time(NOW));
+        let decision = plan_rollback(&control, &deployment(), &prior);
         if decision.outcome == Outcome::Start {
             prop_assert!(prior.before.is_some());
             prop_assert_ne!(control.reversibility, Reversibility::None);

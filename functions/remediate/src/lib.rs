@@ -5,6 +5,7 @@
 //! claim, so that a crash between the two loses nothing and starts nothing twice.
 
 use jiff::Timestamp;
+use plumb_catalogue::{Heard, controls, listen};
 use plumb_events::Content;
 use plumb_lambda::Unfinished;
 use plumb_model::{
@@ -50,13 +51,15 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource> Remediator<L, A, P> {
                 Content::Rollback(request) => decisions.push(self.roll_back(&request).await?),
                 Content::Signals(signals) => {
                     for signal in signals {
-                        let findings = plumb_catalogue::findings(&signal);
-                        if findings.is_empty() {
-                            let reason = "no control listens to it";
-                            tracing::info!(kind, outcome = "ignore", reason, source = ?signal.source, "event ignored");
-                        }
-                        for finding in findings {
-                            decisions.push(self.remediate(&finding).await?);
+                        match listen(controls(), &signal) {
+                            Heard::Nobody(reason) => {
+                                tracing::info!(kind, outcome = "ignore", reason, "event ignored");
+                            }
+                            Heard::Findings(findings) => {
+                                for finding in findings {
+                                    decisions.push(self.remediate(&finding).await?);
+                                }
+                            }
                         }
                     }
                 }
@@ -98,7 +101,7 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource> Remediator<L, A, P> {
         let prior =
             prior.ok_or_else(|| Unfinished::Rejected(format!("there is no remediation `{key}` to undo")))?;
         let now = (self.now)();
-        let decision = plan_rollback(control, &self.deployment, &prior, now);
+        let decision = plan_rollback(control, &self.deployment, &prior);
         let requested_by = request.requested_by.as_str();
         if let Some(action) = decision.action.clone() {
             let record = Remediation {
