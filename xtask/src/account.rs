@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use plumb_local::{Call, Caller, Context, LocalAws, Options};
+use plumb_local::{Call, Context, LocalAws, Options};
 use serde_json::{Value, json};
 
 use crate::tools::{Deploy, ToolError, Tools};
@@ -73,14 +73,7 @@ impl Account {
     /// Calls AWS: `service:Api` as boto3 has them.
     pub(crate) async fn call(&self, call: &str, params: Value) -> Result<Value, Box<dyn Error>> {
         let (service, api) = call.split_once(':').unwrap_or((call, ""));
-        let call = Call {
-            service: service.to_owned(),
-            api: api.to_owned(),
-            params,
-            region: None,
-            caller: Caller::Outside,
-        };
-        Ok(self.context().worker().call(call).await?)
+        Ok(self.context().worker().call(Call::outside(service, api, params)).await?)
     }
 
     /// Ends local AWS.

@@ -4,6 +4,7 @@
 //! everything else to an emulator: moto or ministack ([`emulators`]). Every call is in the call log ([`calls`]).
 
 pub mod calls;
+mod clock;
 pub mod config;
 mod destination;
 pub mod emulators;
@@ -24,6 +25,7 @@ mod start;
 pub mod worker;
 
 pub use calls::{CallLog, LoggedCall};
+pub use clock::WallClock;
 pub use service::{AwsError, Caller, Context, Mutation, Request, Service};
 pub use start::{LocalAws, Options, StartError, serve};
 pub use worker::{Call, CallError, Script, ScriptError, Worker};

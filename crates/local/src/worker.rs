@@ -22,6 +22,14 @@ pub struct Call {
     pub caller: Caller,
 }
 
+impl Call {
+    /// A call by somebody outside, in the default Region.
+    pub fn outside(service: &str, api: &str, params: Value) -> Self {
+        let (service, api) = (service.to_owned(), api.to_owned());
+        Self { service, api, params, region: None, caller: Caller::Outside }
+    }
+}
+
 /// A call that AWS, or boto3 before it was sent, refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

@@ -282,9 +282,7 @@ async fn started(name: &str) -> LocalAws {
 }
 
 async fn call(local: &LocalAws, service: &str, api: &str, params: Value) -> Result<Value, CallError> {
-    let call =
-        Call { service: service.into(), api: api.into(), params, region: None, caller: Caller::Outside };
-    local.context().worker().call(call).await
+    local.context().worker().call(Call::outside(service, api, params)).await
 }
 
 async fn script(local: &LocalAws, source: &str, payload: Value, seconds: u64) -> Result<Value, ScriptError> {

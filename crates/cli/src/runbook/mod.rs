@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, io::Write, sync::Arc};
 use plumb_automation::{
     Document, Environment, Execution, Mode, Start, Status, Stop, run as execute, signals, wire,
 };
-use plumb_local::{Call, Caller, Worker};
+use plumb_local::{Call, Worker};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -78,13 +78,8 @@ async fn connect(arguments: &RunbookRun) -> Result<Worker, Failure> {
 
 /// Asks the endpoint for the account; thereby also finds out whether anybody is there.
 async fn environment(worker: &Worker, arguments: &RunbookRun) -> Result<Environment, Failure> {
-    let call = Call {
-        service: "sts".to_owned(),
-        api: "GetCallerIdentity".to_owned(),
-        params: json!({}),
-        region: Some(arguments.region.clone()),
-        caller: Caller::Outside,
-    };
+    let region = Some(arguments.region.clone());
+    let call = Call { region, ..Call::outside("sts", "GetCallerIdentity", json!({})) };
     let identity = worker.call(call).await.map_err(|error| {
         let endpoint = &arguments.endpoint;
         Failure::Failed(format!(

@@ -1,13 +1,12 @@
 //! What a run reaches: local AWS through its worker, the clock, and standard error.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use plumb_automation::{
-    Answer, AtOnce, Clock, Declared, Document, Documents, DocumentsError, Execution, Observer, Ports, Status,
+    Answer, AtOnce, Declared, Document, Documents, DocumentsError, Execution, Observer, Ports, Status,
     StepExecution, Stored,
 };
-use plumb_local::{Call, Caller, Worker};
+use plumb_local::{Call, WallClock, Worker};
 use serde_json::{Value, json};
 
 use crate::output::say;
@@ -40,13 +39,7 @@ impl Documents for KeptDocuments {
             if let (Some(version), Some(object)) = (version, params.as_object_mut()) {
                 object.insert("DocumentVersion".to_owned(), version.into());
             }
-            let call = Call {
-                service: "ssm".to_owned(),
-                api: "GetDocument".to_owned(),
-                params,
-                region: None,
-                caller: Caller::Outside,
-            };
+            let call = Call::outside("ssm", "GetDocument", params);
             let wrong = |code: &str, message: String| DocumentsError { code: code.to_owned(), message };
             let found = self.0.call(call).await.map_err(|error| wrong(&error.code, error.message))?;
             let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -59,18 +52,6 @@ impl Documents for KeptDocuments {
                 document: Arc::new(document),
             })
         })
-    }
-}
-
-struct WallClock;
-
-impl Clock for WallClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
-    fn sleep(&self, duration: Duration) -> Answer<'_, ()> {
-        Box::pin(tokio::time::sleep(duration))
     }
 }
 

@@ -18,6 +18,10 @@ pub struct ControlFolder {
     pub id: String,
     /// The service's folder, such as `s3`.
     pub service: String,
+    /// The `CloudFormation` type of its resources.
+    pub resource_type: String,
+    /// The name that AWS gives the first of its Config rules.
+    pub config_rule: Option<String>,
     /// The runbook's parameters: constants, or `{{resource.id}}` and the like.
     pub parameters: BTreeMap<String, String>,
     /// The IAM actions that the control's role has.
@@ -146,8 +150,21 @@ pub struct Look {
 #[derive(Deserialize)]
 struct Definition {
     id: String,
+    resource_type: String,
+    detection: Detection,
     runbook: Runbook,
     iam: Vec<Permission>,
+}
+
+#[derive(Deserialize)]
+struct Detection {
+    #[serde(default)]
+    config_rules: Vec<ConfigRule>,
+}
+
+#[derive(Deserialize)]
+struct ConfigRule {
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -179,6 +196,8 @@ impl ControlFolder {
         let control = Self {
             id: definition.id,
             service: service.to_string_lossy().into_owned(),
+            resource_type: definition.resource_type,
+            config_rule: definition.detection.config_rules.into_iter().next().map(|rule| rule.name),
             parameters,
             actions: definition.iam.into_iter().map(|permission| permission.action).collect(),
             remediate: text(&folder.join("remediate.yaml"))?,

@@ -11,7 +11,7 @@ use super::{
     variables::{Variables, fill, fill_to_text},
 };
 use crate::{
-    service::{Caller, Context},
+    service::Context,
     worker::{Call, CallError},
 };
 
@@ -118,13 +118,8 @@ async fn call(
     let (service, api) =
         name.split_once(':').ok_or_else(|| ProofError::NotACall { call: name.to_owned() })?;
     let region = region.map(|region| fill_to_text(region, variables)).transpose()?;
-    let call = Call {
-        service: service.to_owned(),
-        api: api.to_owned(),
-        params: fill(&Value::Object(with.clone()), variables)?,
-        region,
-        caller: Caller::Outside,
-    };
+    let params = fill(&Value::Object(with.clone()), variables)?;
+    let call = Call { region, ..Call::outside(service, api, params) };
     Ok(context.worker().call(call).await)
 }
 

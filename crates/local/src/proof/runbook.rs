@@ -6,11 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{ProofError, Subject, folder::ControlFolder};
-use crate::{
-    calls::LoggedCall,
-    service::{Caller, Context},
-    worker::Call,
-};
+use crate::{calls::LoggedCall, service::Context, worker::Call};
 
 const PATIENCE: Duration = Duration::from_mins(3);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
@@ -153,16 +149,9 @@ impl Run {
 }
 
 async fn ssm(context: &Context, api: &str, params: Value) -> Result<Value, ProofError> {
-    let call = Call {
-        service: "ssm".to_owned(),
-        api: api.to_owned(),
-        params,
-        region: None,
-        caller: Caller::Outside,
-    };
     context
         .worker()
-        .call(call)
+        .call(Call::outside("ssm", api, params))
         .await
         .map_err(|error| ProofError::Refused { call: format!("ssm:{api}"), said: error.message })
 }

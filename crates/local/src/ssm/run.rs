@@ -3,12 +3,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use jiff::Timestamp;
 use plumb_automation::{
-    Answer, Clock, Document, Environment, Execution, Family, Launcher, Mode, Observer, ParameterError, Ports,
+    Answer, Document, Environment, Execution, Family, Launcher, Mode, Observer, ParameterError, Ports,
     Signals, Spread, Start, Status, StepExecution, Stop, Stopper, WireParameters, parameters::Bound,
 };
 use serde_json::{Map, Value};
@@ -21,6 +20,7 @@ use super::{
     notifications, partition, required, signals,
 };
 use crate::{
+    clock::WallClock,
     eventbridge::Publisher,
     members::text,
     service::{AwsError, Caller, Context, Request},
@@ -276,18 +276,6 @@ impl Observer for Watch {
         let event =
             notifications::step_changed(&self.account, &self.region, execution, step, Timestamp::now());
         self.publisher.publish(event);
-    }
-}
-
-struct WallClock;
-
-impl Clock for WallClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
-    fn sleep(&self, duration: Duration) -> Answer<'_, ()> {
-        Box::pin(tokio::time::sleep(duration))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use plumb_local::{Call, CallError, Caller, LocalAws, Options};
+use plumb_local::{Call, CallError, LocalAws, Options};
 use serde_json::Value;
 
 /// A running local AWS.
@@ -29,14 +29,7 @@ impl Aws {
 
     /// A call.
     pub(crate) async fn try_call(&self, service: &str, api: &str, params: Value) -> Result<Value, CallError> {
-        let call = Call {
-            service: service.to_owned(),
-            api: api.to_owned(),
-            params,
-            region: None,
-            caller: Caller::Outside,
-        };
-        self.local.context().worker().call(call).await
+        self.local.context().worker().call(Call::outside(service, api, params)).await
     }
 
     /// Asks until the answer is as it should be; at most half a minute.
