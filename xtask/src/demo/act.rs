@@ -8,6 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_local::Caller;
+use plumb_model::{AccountId, ControlId, InvalidName, Region, ResourceRef, RollbackRequest, remediation_key};
 use serde_json::{Value, json};
 
 use super::{Violation, ledger, row::Row, table::Table};
@@ -35,21 +36,13 @@ impl<'a> Stage<'a> {
     pub(super) fn new(account: &'a Account, violations: &'a [Violation]) -> Result<Self, Box<dyn Error>> {
         let mut rows = Vec::new();
         for violation in violations {
-            let control = plumb_catalogue::control(&violation.control.id).ok_or_else(|| {
-                format!("`{}` is not compiled in; run `cargo xtask codegen`", violation.control.id)
-            })?;
-            let (id, context) = (&violation.subject.resource, account.context());
+            let control = ControlId::parse(&violation.control.id)?;
+            let resource = resource(account, violation)?;
             rows.push(Row {
-                control: control.id.to_owned(),
-                resource: id.clone(),
+                key: remediation_key(&control, &resource),
+                control: control.into(),
+                resource: resource.id,
                 made_at: violation.made_at,
-                key: format!(
-                    "{}#{}#{}#{}#{id}",
-                    control.id,
-                    context.account(),
-                    context.region(),
-                    control.resource_type
-                ),
                 ..Row::default()
             });
         }
@@ -160,17 +153,18 @@ impl<'a> Stage<'a> {
     pub(super) async fn repeat_the_findings(&self) -> Result<(), Box<dyn Error>> {
         let long_ago = Timestamp::now() - jiff::SignedDuration::from_secs(3600);
         for violation in self.violations {
-            let control = plumb_catalogue::control(&violation.control.id);
-            let (Some(control), context) = (control, self.account.context()) else { continue };
-            let Some(rule) = control.config_rules.first() else { continue };
+            let resource = resource(self.account, violation)?;
+            let rule = &violation.control.config_rule;
+            let rule =
+                rule.as_ref().ok_or_else(|| format!("no Config rule finds `{}`", violation.control.id))?;
             let event = json!({
                 "version": "0", "id": "repeated", "source": "aws.config",
-                "detail-type": "Config Rules Compliance Change", "account": context.account(),
-                "region": context.region(), "time": long_ago, "resources": [],
+                "detail-type": "Config Rules Compliance Change", "account": resource.account,
+                "region": resource.region, "time": long_ago, "resources": [],
                 "detail": {
-                    "messageType": "ComplianceChangeNotification", "awsAccountId": context.account(),
-                    "awsRegion": context.region(), "configRuleName": rule.name,
-                    "resourceType": control.resource_type, "resourceId": violation.subject.resource,
+                    "messageType": "ComplianceChangeNotification", "awsAccountId": resource.account,
+                    "awsRegion": resource.region, "configRuleName": rule,
+                    "resourceType": resource.kind, "resourceId": resource.id,
                     "newEvaluationResult": { "complianceType": "NON_COMPLIANT", "resultRecordedTime": long_ago },
                 },
             });
@@ -182,16 +176,12 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) async fn ask_for_rollback(&self, violation: &Violation) -> Result<(), Box<dyn Error>> {
-        let control = plumb_catalogue::control(&violation.control.id).ok_or("no such control")?;
-        let context = self.account.context();
-        let resource = json!({
-            "account": context.account(), "region": context.region(), "type": control.resource_type,
-            "id": violation.subject.resource,
-        });
+        let resource = resource(self.account, violation)?;
         self.send(&json!({
-            "version": "0", "id": "rollback", "source": "plumb", "detail-type": "Plumb Rollback Requested",
-            "account": context.account(), "region": context.region(), "time": Timestamp::now(), "resources": [],
-            "detail": { "control": control.id, "resource": resource, "requested_by": "the demo" },
+            "version": "0", "id": "rollback", "source": RollbackRequest::SOURCE,
+            "detail-type": RollbackRequest::DETAIL_TYPE,
+            "account": resource.account, "region": resource.region, "time": Timestamp::now(), "resources": [],
+            "detail": { "control": violation.control.id, "resource": resource, "requested_by": "the demo" },
         }))
         .await
     }
@@ -244,4 +234,14 @@ impl<'a> Stage<'a> {
         }
         json!(counts)
     }
+}
+
+/// A violating resource as Plumb names it.
+fn resource(account: &Account, violation: &Violation) -> Result<ResourceRef, InvalidName> {
+    Ok(ResourceRef {
+        account: AccountId::parse(account.context().account())?,
+        region: Region::parse(account.context().region())?,
+        kind: violation.control.resource_type.clone(),
+        id: violation.subject.resource.clone(),
+    })
 }
