@@ -47,7 +47,7 @@ fn the_engine_knows_no_sdk() {
 
 #[test]
 fn functions_do_not_carry_the_engine_or_local_aws() {
-    for package in ["plumb-remediate", "plumb-track", "plumb-sweep"] {
+    for package in ["plumb-remediate", "plumb-track", "plumb-sweep", "plumb-tell"] {
         let dependencies = dependencies(package);
         for outside in ["plumb-automation", "plumb-local", "axum", "clap"] {
             assert!(!dependencies.contains(outside), "{package} depends on {outside}");

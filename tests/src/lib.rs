@@ -1,5 +1,7 @@
 //! An account in memory: the functions' ports for tests that need no emulator.
 
+mod ears;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -11,6 +13,8 @@ use plumb_ports::{
     Class, Execution, FindingsQueue, Ledger, NonCompliant, PolicySource, PortError, ReadAutomation,
     Reevaluate, StartAutomation, Written,
 };
+
+pub use ears::{Ears, Heard};
 
 /// What the functions did, and what the outside answers.
 #[derive(Debug, Default)]

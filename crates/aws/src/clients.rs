@@ -4,11 +4,14 @@ use std::{sync::OnceLock, time::Duration};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 
-use crate::settings::Settings;
+use crate::{settings::Settings, signed::Signed};
 
 /// AWS, as this function sees it.
 #[derive(Debug)]
@@ -19,6 +22,7 @@ pub struct Aws {
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     config: OnceLock<aws_sdk_config::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
+    connector: OnceLock<Connector>,
 }
 
 impl Aws {
@@ -31,6 +35,7 @@ impl Aws {
             dynamodb: OnceLock::new(),
             config: OnceLock::new(),
             sqs: OnceLock::new(),
+            connector: OnceLock::new(),
         }
     }
 
@@ -48,6 +53,11 @@ impl Aws {
 
     pub(crate) fn sqs(&self) -> &aws_sdk_sqs::Client {
         self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(self.shared()))
+    }
+
+    /// AWS without an SDK crate, for services of which only a call or two is needed.
+    pub(crate) fn signed(&self) -> Signed<'_> {
+        Signed::new(&self.settings, &self.connector, tls)
     }
 
     fn shared(&self) -> &SdkConfig {
@@ -69,19 +79,19 @@ impl Aws {
             if let Some(url) = self.settings.endpoint_url.as_deref() {
                 builder = builder.endpoint_url(url);
             }
-            let tls = TlsContext::builder().with_trust_store(self.trust_store()).build().unwrap_or_default();
             let http = aws_smithy_http_client::Builder::new()
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(tls);
+                .tls_context(tls(&self.settings));
             builder = builder.http_client(http.build_https());
             builder.build()
         })
     }
+}
 
-    /// The system's certificates, which take a while to read: unless the endpoint is plain HTTP, as local AWS's is. The
-    /// connector is the same for both; one for plain HTTP alone would be code that no deployed function runs.
-    fn trust_store(&self) -> TrustStore {
-        let plain = self.settings.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://"));
-        if plain { TrustStore::empty() } else { TrustStore::default() }
-    }
+/// The system's certificates, which take a while to read: unless the endpoint is plain HTTP, as local AWS's is. The
+/// connector is the same for both; one for plain HTTP alone would be code that no deployed function runs.
+fn tls(settings: &Settings) -> TlsContext {
+    let plain = settings.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://"));
+    let trusted = if plain { TrustStore::empty() } else { TrustStore::default() };
+    TlsContext::builder().with_trust_store(trusted).build().unwrap_or_default()
 }

@@ -32,6 +32,20 @@ pub(crate) fn from_item(item: Item) -> Result<Remediation, serde_json::Error> {
     serde_json::from_value(Value::Object(fields))
 }
 
+/// The attributes of anything that is an object in JSON.
+pub(crate) fn to_attributes(value: &impl serde::Serialize) -> Result<Item, serde_json::Error> {
+    let Value::Object(fields) = serde_json::to_value(value)? else { return Ok(Item::new()) };
+    let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+    Ok(fields.map(|(name, value)| (name, to_attribute(value))).collect())
+}
+
+/// The value of attributes; those that it doesn't have are ignored.
+pub(crate) fn from_attributes<T: serde::de::DeserializeOwned>(item: Item) -> Result<T, serde_json::Error> {
+    let fields: Map<String, Value> =
+        item.into_iter().map(|(name, value)| (name, from_attribute(value))).collect();
+    serde_json::from_value(Value::Object(fields))
+}
+
 fn to_attribute(value: Value) -> AttributeValue {
     match value {
         Value::Null => AttributeValue::Null(true),

@@ -13,10 +13,25 @@ pub struct Settings {
     pub policy_parameter: Option<String>,
     /// `PLUMB_FINDINGS_QUEUE_URL`: where `sweep` puts what it finds.
     pub findings_queue_url: Option<String>,
+    /// `PLUMB_EVENT_BUS`, `PLUMB_TOPIC_ARN`, `PLUMB_HISTORY_TABLE`, `PLUMB_DIGEST_QUEUE_URL`: how `tell` tells.
+    pub tell: TellSettings,
     /// `AWS_ENDPOINT_URL`, which AWS's SDKs share: another endpoint for every service.
     pub endpoint_url: Option<String>,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: set by Lambda for the life of the sandbox.
     pub credentials: aws_credential_types::Credentials,
+}
+
+/// Where `tell` tells; all absent in other functions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TellSettings {
+    /// `PLUMB_EVENT_BUS`: the custom event bus's name.
+    pub event_bus: Option<String>,
+    /// `PLUMB_TOPIC_ARN`: the SNS topic for people.
+    pub topic_arn: Option<String>,
+    /// `PLUMB_HISTORY_TABLE`: the DynamoDB table of what happened.
+    pub history_table: Option<String>,
+    /// `PLUMB_DIGEST_QUEUE_URL`: what waits for the next digest.
+    pub digest_queue_url: Option<String>,
 }
 
 /// What is wrong with the environment.
@@ -52,6 +67,12 @@ impl Settings {
             ledger_table: get("PLUMB_LEDGER_TABLE"),
             policy_parameter: get("PLUMB_POLICY_PARAMETER"),
             findings_queue_url: get("PLUMB_FINDINGS_QUEUE_URL"),
+            tell: TellSettings {
+                event_bus: get("PLUMB_EVENT_BUS"),
+                topic_arn: get("PLUMB_TOPIC_ARN"),
+                history_table: get("PLUMB_HISTORY_TABLE"),
+                digest_queue_url: get("PLUMB_DIGEST_QUEUE_URL"),
+            },
             endpoint_url: get("AWS_ENDPOINT_URL"),
             credentials: aws_credential_types::Credentials::new(
                 key,

@@ -62,7 +62,7 @@ fn listeners<'a>(controls: &'a [Control], signal: &Signal) -> Vec<(&'a Control, 
     };
     match &signal.source {
         Source::ConfigRule { rule } => by_rule(controls, rule),
-        Source::SecurityHub { control: id, rule } => {
+        Source::SecurityHub { control: id, rule, .. } => {
             let by_id = every(&|control| control.security_hub.contains(&id.as_str()));
             match rule {
                 // A number of CIS or PCI means something else in each version: the rule behind it is what counts.
@@ -142,10 +142,10 @@ fn resource(control: &Control, pointer: Option<&str>, subject: &Subject) -> Resu
 fn said(signal: &Signal) -> String {
     match &signal.source {
         Source::ConfigRule { rule } => format!("Config rule `{rule}`"),
-        Source::SecurityHub { control, rule: Some(rule) } => {
+        Source::SecurityHub { control, rule: Some(rule), .. } => {
             format!("Security Hub control `{control}` (Config rule `{rule}`)")
         }
-        Source::SecurityHub { control, rule: None } => format!("Security Hub control `{control}`"),
+        Source::SecurityHub { control, rule: None, .. } => format!("Security Hub control `{control}`"),
         Source::ApiCall { service, name } => format!("the API call `{service}:{name}`"),
         Source::Notice { service, name } => format!("`{name}` of `{service}`"),
     }

@@ -95,7 +95,7 @@ fn rule(name: &str) -> Source {
 }
 
 fn hub(control: &str, rule: Option<&str>) -> Source {
-    Source::SecurityHub { control: control.to_owned(), rule: rule.map(str::to_owned) }
+    Source::SecurityHub { control: control.to_owned(), rule: rule.map(str::to_owned), finding: None }
 }
 
 /// `control -> resource id` for each finding, or the reason why there is none.

@@ -27,6 +27,7 @@ use serde::Serialize;
 pub use automation::{AutomationStatus, Step};
 pub use kind::Kind;
 pub use resource::{config_resource_id, config_resource_type};
+pub use security_hub::NOTES_BY;
 
 /// The most bytes that are read: more than any AWS service delivers in one event, and than a CloudTrail log file
 /// usually holds.

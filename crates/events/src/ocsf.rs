@@ -46,7 +46,7 @@ pub(crate) fn finding(finding: &Value, event: &Envelope) -> Result<Vec<Signal>, 
 fn source(finding: &Value) -> Source {
     let control = finding.text("/compliance/control");
     if let Some(control) = control.filter(|_| is_compliance(finding)) {
-        return Source::SecurityHub { control: json::name(control), rule: None };
+        return Source::SecurityHub { control: json::name(control), rule: None, finding: None };
     }
     let name = finding.list("/finding_info/types").iter().rev().find_map(Value::as_str);
     let name = name.or(finding.text("/finding_info/title")).or(finding.text("/class_name"));

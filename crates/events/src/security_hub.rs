@@ -1,6 +1,6 @@
 //! Security Hub findings in the AWS Security Finding Format (ASFF).
 
-use plumb_model::{Signal, Source, Standing};
+use plumb_model::{FindingRef, Signal, Source, Standing};
 use serde_json::Value;
 
 use crate::{
@@ -46,6 +46,24 @@ pub(crate) fn finding(finding: &Value, event: &Envelope) -> Result<Vec<Signal>, 
         .collect()
 }
 
+/// How Security Hub names the finding. Names that are longer than its own limits are nobody's.
+fn reference(finding: &Value) -> Option<FindingRef> {
+    let named = |pointer: &str| finding.text(pointer).filter(|text| text.len() <= 2048).map(str::to_owned);
+    Some(FindingRef { id: named("/Id")?, product_arn: named("/ProductArn")? })
+}
+
+/// Who writes Plumb's notes on findings.
+pub const NOTES_BY: &str = "Plumb";
+
+/// Whether the event only says that Plumb wrote its note: Security Hub publishes each update of a finding as if it were
+/// imported anew. An update by `BatchUpdateFindings` leaves the finding's own `UpdatedAt`, so that a note which is
+/// younger than the finding is the news.
+pub(crate) fn is_own_note(finding: &Value) -> bool {
+    let at = |pointer: &str| time::parse(finding.at(pointer));
+    finding.text("/Note/UpdatedBy") == Some(NOTES_BY)
+        && matches!((at("/Note/UpdatedAt"), at("/UpdatedAt")), (Some(note), Some(seen)) if note >= seen)
+}
+
 /// The Region of `arn:aws:securityhub:us-east-1::product/…`: where the finding was made.
 fn product_region(finding: &Value) -> Option<&str> {
     let arn = resource::Arn::parse(finding.text("/ProductArn")?)?;
@@ -70,7 +88,11 @@ fn source(finding: &Value) -> Source {
             service: "aws.securityhub".to_owned(),
             name: json::name(finding.text("/Types/0").unwrap_or(generator)),
         },
-        |control| Source::SecurityHub { control: json::name(control), rule: rule.map(json::name) },
+        |control| Source::SecurityHub {
+            control: json::name(control),
+            rule: rule.map(json::name),
+            finding: reference(finding),
+        },
     )
 }
 

@@ -362,7 +362,13 @@ fn read_findings(
         return readings.reject(kind, "`detail.findings` is missing");
     };
     let mut signals = Vec::new();
+    let mut own_notes = 0_usize;
     for (index, finding) in findings.iter().enumerate() {
+        // A person who sends a finding by a custom action means it, whoever wrote its note.
+        if kind == Kind::SecurityHubImported && security_hub::is_own_note(finding) {
+            own_notes += 1;
+            continue;
+        }
         match read(finding, event) {
             Ok(said) => signals.extend(said),
             Err(wrong) => readings.reject(kind, format!("`detail.findings[{index}]`: {wrong}")),
@@ -372,5 +378,8 @@ fn read_findings(
         readings.ignore(kind, "`detail.findings` is empty");
     } else if !signals.is_empty() {
         readings.push(kind, Content::Signals(signals));
+    }
+    if own_notes > 0 {
+        readings.ignore(kind, "says only that Plumb wrote its note on the finding");
     }
 }

@@ -7,6 +7,7 @@ What is taught:
 - CloudFormation types that ministack rejects (`stack_types.py`), made through the gateway's own APIs.
 - Stacks tell the gateway which buckets, tables, log groups, roles and keys they make, so that it routes to them.
 - Functions sign with a session token that names them, so that the call log can.
+- A function that reports items of a stream's batch as failed gets the batch again.
 - `GET /_plumb/instance` answers whose it is: the gateway's URL.
 - `POST /_plumb/event` hands an event to EventBridge in AWS's own name, which `PutEvents` refuses.
 """
@@ -33,6 +34,7 @@ def main():
     watch.end_with_parent()
     stack_types.register()
     name_functions()
+    heed_failures_of_streams()
     config = Config()
     config.bind = [f"127.0.0.1:{int(sys.argv[1])}"]
     config.keep_alive_timeout = 75
@@ -106,6 +108,30 @@ def name_functions():
 
     lambda_runtime.execution_credentials = named
     lambda_svc.execution_credentials = named
+
+
+def heed_failures_of_streams():
+    """`ReportBatchItemFailures` for streams, which ministack takes for success. AWS brings the batch again from the first
+    failed record; here it comes again from its beginning."""
+    original = lambda_svc._execute_function
+
+    def heeding(function, event, *rest, **named):
+        result = original(function, event, *rest, **named)
+        records = event.get("Records") if isinstance(event, dict) else None
+        if records and records[0].get("eventSource") == "aws:dynamodb" and not result.get("error"):
+            body = result.get("body")
+            if isinstance(body, (str, bytes)):
+                try:
+                    body = json.loads(body)
+                except ValueError:
+                    body = None
+            failures = body.get("batchItemFailures") if isinstance(body, dict) else None
+            if failures:
+                told = {"errorType": "BatchItemFailures", "errorMessage": f"{len(failures)} records failed"}
+                return {**result, "error": True, "body": told}
+        return result
+
+    lambda_svc._execute_function = heeding
 
 
 if __name__ == "__main__":

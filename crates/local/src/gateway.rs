@@ -36,13 +36,22 @@ pub(crate) struct Gateway {
     context: Context,
     ssm: Arc<dyn Service>,
     config: Arc<dyn Service>,
+    securityhub: Arc<dyn Service>,
     stacks: StackResources,
     routes: RwLock<HashMap<String, Arc<[Route]>>>,
 }
 
 impl Gateway {
     pub(crate) fn new(context: Context, ssm: Arc<dyn Service>, config: Arc<dyn Service>) -> Self {
-        Self { context, ssm, config, stacks: StackResources::default(), routes: RwLock::default() }
+        let securityhub = crate::securityhub::service(context.clone());
+        Self {
+            context,
+            ssm,
+            config,
+            securityhub,
+            stacks: StackResources::default(),
+            routes: RwLock::default(),
+        }
     }
 
     /// Serves until the task is ended.
@@ -90,6 +99,7 @@ impl Gateway {
         let own = match found.service.as_str() {
             "ssm" => Some(&self.ssm),
             "config" => Some(&self.config),
+            "securityhub" => Some(&self.securityhub),
             _ => None,
         };
         match own.filter(|service| service.answers(operation)) {

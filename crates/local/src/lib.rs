@@ -19,6 +19,7 @@ pub mod models;
 mod pages;
 pub mod proof;
 mod python;
+mod securityhub;
 pub mod service;
 pub mod ssm;
 mod start;

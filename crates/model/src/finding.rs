@@ -22,6 +22,9 @@ pub enum Source {
         /// `ProductFields["RelatedAWSResources:0/name"]`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rule: Option<String>,
+        /// The finding itself, where the event names it: what a note can be put on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        finding: Option<FindingRef>,
     },
     /// An API call recorded by CloudTrail.
     ApiCall {
@@ -37,6 +40,15 @@ pub enum Source {
         /// The envelope's `detail-type`, or the finding's type.
         name: String,
     },
+}
+
+/// A Security Hub finding, as `BatchUpdateFindings` wants it named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingRef {
+    /// The finding's `Id`.
+    pub id: String,
+    /// The finding's `ProductArn`.
+    pub product_arn: String,
 }
 
 /// Whether the event still calls for a look at the resource.

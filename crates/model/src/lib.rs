@@ -11,11 +11,13 @@ mod policy;
 mod remediation;
 mod resource;
 mod rollback;
+mod transition;
 
 pub use control::{ApiCall, ConfigRule, Control, Pillar, Reversibility, RunbookParameter, Severity};
 pub use decision::{Action, Decision, Guardrail, Outcome, Verdict};
-pub use finding::{Finding, Signal, Source, Standing, Subject};
+pub use finding::{Finding, FindingRef, Signal, Source, Standing, Subject};
 pub use policy::{Limits, Mode, ModeRule, Policy, PolicyError, Selector, Waiver};
 pub use remediation::{Deployment, Progress, Remediation, State, remediation_key};
 pub use resource::{AccountId, ControlId, InvalidName, Region, ResourceRef};
 pub use rollback::RollbackRequest;
+pub use transition::{Said, Transition};

@@ -2,6 +2,8 @@
 //!
 //! `plumb-aws` implements them on AWS; tests implement them in memory.
 
+pub mod tell;
+
 use std::future::Future;
 
 use jiff::Timestamp;

@@ -10,6 +10,7 @@ mod execution_operations;
 mod executions;
 mod library;
 mod notifications;
+mod ops_items;
 mod run;
 mod signals;
 mod stored;
@@ -23,23 +24,33 @@ use crate::service::{Answer, AwsError, Context, Request, Service};
 /// The service, made before anything is started.
 pub fn service(context: Context) -> Arc<dyn Service> {
     let library = library::Library::default();
-    Arc::new(Ssm { runner: run::Runner::new(context, library.clone()), library })
+    Arc::new(Ssm {
+        runner: run::Runner::new(context, library.clone()),
+        library,
+        ops_items: ops_items::OpsItems::default(),
+    })
 }
 
 struct Ssm {
     library: library::Library,
     runner: run::Runner,
+    ops_items: ops_items::OpsItems,
 }
 
 impl Service for Ssm {
     fn answers(&self, operation: &str) -> bool {
-        documents::find(operation).is_some() || execution_operations::find(operation).is_some()
+        documents::find(operation).is_some()
+            || execution_operations::find(operation).is_some()
+            || ops_items::find(operation).is_some()
     }
 
     fn handle<'a>(&'a self, request: &'a Request) -> Answer<'a, Result<Value, AwsError>> {
         Box::pin(async move {
             if let Some(operation) = documents::find(&request.operation) {
                 return operation(&self.library, request);
+            }
+            if let Some(operation) = ops_items::find(&request.operation) {
+                return operation(&self.ops_items, request);
             }
             let operation = execution_operations::find(&request.operation).ok_or_else(|| {
                 AwsError::client(

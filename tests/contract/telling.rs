@@ -1,0 +1,207 @@
+//! What people and other systems hear of remediations, with everybody in memory.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+use jiff::{SignedDuration, Timestamp};
+use plumb_model::{AccountId, ControlId, FindingRef, Region, Remediation, ResourceRef, Source, State};
+use plumb_ports::{Class, tell::Channel};
+use plumb_tell::Teller;
+use plumb_tests::{Ears, deployment};
+use serde_json::{Map, Value, json};
+
+fn noon() -> Timestamp {
+    "2026-11-25T12:00:00Z".parse().unwrap()
+}
+
+fn teller(ears: &Ears) -> Teller<&Ears, &Ears, &Ears, &Ears, &Ears, &Ears> {
+    Teller {
+        deployment: deployment(),
+        history: ears,
+        bus: ears,
+        topic: ears,
+        ops_items: ears,
+        notes: ears,
+        digest: ears,
+        now: noon,
+    }
+}
+
+fn record(bucket: &str, state: State) -> Remediation {
+    serde_json::from_value(json!({
+        "control": "bucket-public-access",
+        "resource": ResourceRef {
+            account: AccountId::parse("123456789012").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            kind: "AWS::S3::Bucket".to_owned(),
+            id: bucket.to_owned(),
+        },
+        "generation": 1,
+        "state": state,
+        "attempts": 0,
+        "source": Source::ConfigRule { rule: "plumb-bucket-public-access".to_owned() },
+        "action": null,
+        "execution_id": null,
+        "before": null,
+        "reason": "because the test says so",
+        "verdicts": [],
+        "detected_at": noon(),
+        "updated_at": noon(),
+    }))
+    .unwrap()
+}
+
+/// A record of the stream, as Lambda delivers it.
+fn written(sequence: usize, old: Option<&Remediation>, new: &Remediation) -> Value {
+    let mut change = json!({ "SequenceNumber": sequence.to_string(), "NewImage": image(new) });
+    if let Some(old) = old {
+        change["OldImage"] = image(old);
+    }
+    json!({ "eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": change })
+}
+
+fn image(record: &Remediation) -> Value {
+    typed(&serde_json::to_value(record).unwrap())["M"].clone()
+}
+
+fn typed(value: &Value) -> Value {
+    match value {
+        Value::Null => json!({ "NULL": true }),
+        Value::Bool(flag) => json!({ "BOOL": flag }),
+        Value::Number(number) => json!({ "N": number.to_string() }),
+        Value::String(text) => json!({ "S": text }),
+        Value::Array(items) => json!({ "L": items.iter().map(typed).collect::<Vec<_>>() }),
+        Value::Object(map) => {
+            json!({ "M": map.iter().map(|(k, v)| (k.clone(), typed(v))).collect::<Map<_, _>>() })
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transition_is_told_once_however_often_the_stream_brings_it() {
+    let ears = Ears::default();
+    let batch = [written(1, Some(&record("b", State::Running)), &record("b", State::Escalated))];
+    for _ in 0..3 {
+        assert_eq!(teller(&ears).records(&batch).await.unwrap(), Vec::<String>::new());
+    }
+    let heard = ears.heard();
+    assert_eq!((heard.bus.len(), heard.messages.len(), heard.ops_items_asked), (1, 1, 1));
+    assert_eq!((heard.bus[0].from, heard.bus[0].to), (Some(State::Running), State::Escalated));
+    assert!(heard.messages[0].text.contains("because the test says so"), "{:?}", heard.messages);
+}
+
+#[tokio::test]
+async fn a_write_that_moves_nothing_is_nobodys_news() {
+    let ears = Ears::default();
+    let running = record("b", State::Running);
+    let confirmed = Remediation { confirmed_at: Some(noon()), ..running.clone() };
+    teller(&ears).records(&[written(1, Some(&running), &confirmed)]).await.unwrap();
+    assert!(ears.heard().bus.is_empty() && ears.heard().history.is_empty());
+}
+
+#[tokio::test]
+async fn a_way_that_fails_is_tried_again_and_the_others_are_not() {
+    let ears = Ears::default();
+    let batch = [written(7, None, &record("b", State::Escalated))];
+    ears.heard().failures.push(("sns:Publish", Class::Retry));
+    assert_eq!(teller(&ears).records(&batch).await.unwrap(), ["7"]);
+    assert_eq!(teller(&ears).records(&batch).await.unwrap(), Vec::<String>::new());
+    let heard = ears.heard();
+    assert_eq!((heard.bus.len(), heard.messages.len(), heard.ops_items_asked), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn what_can_never_be_told_fails_once_loudly_and_holds_nobody_up() {
+    let ears = Ears::default();
+    let batch =
+        [written(1, None, &record("a", State::Escalated)), written(2, None, &record("b", State::Escalated))];
+    ears.heard().failures.push(("ssm:CreateOpsItem", Class::Denied));
+    let error = teller(&ears).records(&batch).await.unwrap_err();
+    assert_eq!(error.code(), "untold");
+    assert_eq!(teller(&ears).records(&batch).await.unwrap(), Vec::<String>::new());
+    let heard = ears.heard();
+    assert_eq!((heard.bus.len(), heard.ops_items_asked), (2, 1));
+    assert_eq!(heard.history.values().filter(|entry| !entry.untold.is_empty()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_storm_of_escalations_is_a_few_messages_and_never_one_a_resource() {
+    let ears = Ears::default();
+    for batch in 0..50 {
+        let records: Vec<_> = (0..100)
+            .map(|n| written(n, None, &record(&format!("bucket-{batch}-{n}"), State::Escalated)))
+            .collect();
+        teller(&ears).records(&records).await.unwrap();
+    }
+    assert_eq!(ears.heard().messages.len(), 20);
+    assert_eq!(ears.heard().bus.len(), 5000);
+    let told = teller(&ears).send_digest(noon() + SignedDuration::from_mins(1)).await.unwrap();
+    let heard = ears.heard();
+    assert_eq!((told, heard.messages.len()), (3000, 21));
+    assert!(heard.messages[20].text.contains("and 2997 more"), "{}", heard.messages[20].text);
+}
+
+#[tokio::test]
+async fn what_is_not_urgent_waits_for_the_digest() {
+    let ears = Ears::default();
+    let fixed = record("b", State::Fixed);
+    teller(&ears).records(&[written(1, Some(&record("b", State::Verifying)), &fixed)]).await.unwrap();
+    assert!(ears.heard().messages.is_empty());
+    teller(&ears).send_digest(noon() + SignedDuration::from_mins(1)).await.unwrap();
+    assert_eq!(ears.heard().messages[0].subject, "Plumb: 1 changes");
+    teller(&ears).send_digest(noon() + SignedDuration::from_mins(1)).await.unwrap();
+    assert_eq!(ears.heard().messages.len(), 1);
+}
+
+#[tokio::test]
+async fn a_digest_that_is_not_taken_deletes_nothing() {
+    let ears = Ears::default();
+    teller(&ears).records(&[written(1, None, &record("b", State::Fixed))]).await.unwrap();
+    ears.heard().failures.push(("sns:Publish", Class::Retry));
+    assert!(teller(&ears).send_digest(noon() + SignedDuration::from_mins(1)).await.is_err());
+    assert!(!ears.heard().failures.iter().any(|(operation, _)| *operation == "sqs:DeleteMessage"));
+    assert!(ears.heard().messages.is_empty());
+}
+
+#[tokio::test]
+async fn a_security_hub_finding_gets_a_note_but_not_in_dry_run() {
+    let finding = FindingRef { id: "f".to_owned(), product_arn: "arn:aws:securityhub:x".to_owned() };
+    let of_hub = |state| Remediation {
+        source: Source::SecurityHub {
+            control: "S3.8".to_owned(),
+            rule: None,
+            finding: Some(finding.clone()),
+        },
+        ..record("b", state)
+    };
+    let ears = Ears::default();
+    teller(&ears).records(&[written(1, None, &of_hub(State::Detected))]).await.unwrap();
+    assert!(ears.heard().notes.is_empty());
+    let batch = [
+        written(2, Some(&of_hub(State::Planned)), &of_hub(State::Running)),
+        written(3, Some(&of_hub(State::Verifying)), &of_hub(State::Fixed)),
+    ];
+    teller(&ears).records(&batch).await.unwrap();
+    let workflows: Vec<_> = ears.heard().notes.iter().map(|note| note.workflow).collect();
+    assert_eq!(workflows, ["NOTIFIED", "RESOLVED"]);
+}
+
+#[tokio::test]
+async fn an_unreadable_record_is_reported_and_the_rest_is_told() {
+    let ears = Ears::default();
+    let mut broken = written(4, None, &record("a", State::Fixed));
+    broken["dynamodb"]["NewImage"]["state"] = json!({ "S": "lost" });
+    let batch = [broken, written(5, None, &record("b", State::Fixed))];
+    assert_eq!(teller(&ears).records(&batch).await.unwrap(), ["4"]);
+    assert_eq!(ears.heard().bus.len(), 1);
+}
+
+#[tokio::test]
+async fn the_history_says_by_which_ways_each_step_was_told() {
+    let ears = Ears::default();
+    teller(&ears).records(&[written(1, None, &record("b", State::Escalated))]).await.unwrap();
+    let heard = ears.heard();
+    let told: Vec<_> = heard.history.values().map(|entry| entry.told.clone()).collect();
+    assert_eq!(told, [vec![Channel::Bus, Channel::OpsItem, Channel::Message]]);
+    let control = ControlId::parse("bucket-public-access").unwrap();
+    assert!(heard.history.values().all(|entry| entry.transition.control == control));
+}
