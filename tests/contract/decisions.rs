@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use plumb_catalogue::Heard;
 use plumb_events::Content;
 use plumb_model::{Outcome, Policy};
+use plumb_planner::{Facts, Plan};
 use plumb_tests::deployment;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -94,15 +95,11 @@ fn every_case_has_the_outcome_it_expects() {
                         };
                         for finding in findings {
                             let control = plumb_catalogue::control(finding.control.as_str()).unwrap();
-                            let plan = plumb_planner::plan(
-                                control,
-                                &case.policy,
-                                &deployment(),
-                                &finding,
-                                None,
-                                now,
-                            );
-                            decisions.push(plan);
+                            let facts = Facts::new(deployment());
+                            match plumb_planner::plan(control, &case.policy, &finding, &facts, now) {
+                                Plan::Decided(decision) => decisions.push(decision),
+                                Plan::Needs(fact) => panic!("{}: depends on {fact:?}", path.display()),
+                            }
                         }
                     }
                 }

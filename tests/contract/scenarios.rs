@@ -59,8 +59,14 @@ fn ssm_event(execution: &str, status: &str) -> String {
 }
 
 async fn remediate(memory: &Memory, body: &str, now: fn() -> Timestamp) -> Result<Value, Unfinished> {
-    let remediator =
-        Remediator { deployment: deployment(), ledger: memory, automation: memory, policy: memory, now };
+    let remediator = Remediator {
+        deployment: deployment(),
+        ledger: memory,
+        automation: memory,
+        policy: memory,
+        surroundings: memory,
+        now,
+    };
     remediator.handle(body).await
 }
 
@@ -367,6 +373,7 @@ async fn a_batch_reports_only_the_messages_that_failed() {
         ledger: &memory,
         automation: &memory,
         policy: &memory,
+        surroundings: &memory,
         now: noon as fn() -> Timestamp,
     };
     let answer =

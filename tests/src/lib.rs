@@ -8,10 +8,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use plumb_model::{AccountId, Action, Deployment, Policy, Region, Remediation, ResourceRef};
+use plumb_model::{AccountId, Action, Calendar, Deployment, Policy, Region, Remediation, ResourceRef};
 use plumb_ports::{
     Class, Execution, FindingsQueue, Ledger, NonCompliant, PolicySource, PortError, ReadAutomation,
-    Reevaluate, StartAutomation, Written,
+    ReadCalendar, Reevaluate, StartAutomation, Written,
 };
 
 pub use ears::{Ears, Heard};
@@ -33,6 +33,8 @@ pub struct World {
     pub non_compliant: BTreeMap<String, Vec<ResourceRef>>,
     /// Messages on the findings queue.
     pub sent: Vec<String>,
+    /// Change calendars by name.
+    pub calendars: BTreeMap<String, Calendar>,
     /// The policy; `None` = unreadable.
     pub policy: Option<Policy>,
     /// What the next calls of these operations fail with.
@@ -151,6 +153,18 @@ impl PolicySource for &Memory {
         self.call("ssm:GetParameter")?.policy.clone().ok_or(PortError {
             operation: "ssm:GetParameter",
             code: "unusable policy".to_owned(),
+            class: Class::Permanent,
+            source: None,
+        })
+    }
+}
+
+impl ReadCalendar for &Memory {
+    async fn calendar(&self, name: &str) -> Result<Calendar, PortError> {
+        let world = self.call("ssm:GetCalendarState")?;
+        world.calendars.get(name).cloned().ok_or(PortError {
+            operation: "ssm:GetCalendarState",
+            code: "InvalidDocument".to_owned(),
             class: Class::Permanent,
             source: None,
         })

@@ -14,6 +14,7 @@ mod policy;
 mod queue;
 mod settings;
 mod signed;
+mod surroundings;
 mod tell;
 
 pub use automation::Automation;
@@ -24,4 +25,5 @@ pub use ledger::DynamoLedger;
 pub use policy::ParameterPolicy;
 pub use queue::SqsQueue;
 pub use settings::{Settings, SettingsError, TellSettings};
+pub use surroundings::Surroundings;
 pub use tell::{DigestQueue, EventBus, FindingNotes, OpsCenter, SnsTopic};

@@ -6,6 +6,7 @@
 
 mod control;
 mod decision;
+mod facts;
 mod finding;
 mod policy;
 mod remediation;
@@ -15,6 +16,7 @@ mod transition;
 
 pub use control::{ApiCall, ConfigRule, Control, Pillar, Reversibility, RunbookParameter, Severity};
 pub use decision::{Action, Decision, Guardrail, Outcome, Verdict};
+pub use facts::Calendar;
 pub use finding::{Finding, FindingRef, Signal, Source, Standing, Subject};
 pub use policy::{Limits, Mode, ModeRule, Policy, PolicyError, Selector, Waiver};
 pub use remediation::{Deployment, Progress, Remediation, State, remediation_key};

@@ -23,6 +23,18 @@ pub enum Mode {
     Auto,
 }
 
+impl Mode {
+    /// Its stable name, as in the policy.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Notify => "notify",
+            Self::Approve => "approve",
+            Self::Auto => "auto",
+        }
+    }
+}
+
 /// Picks findings. Every field that is given has to match; `*` and `?` are wildcards in `account`, `region` and
 /// `resource`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

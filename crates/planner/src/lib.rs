@@ -3,6 +3,7 @@
 //! **Invariant:** no clock, no environment, no I/O, no async. The same arguments give the same [`Decision`], down to the
 //! idempotency token, and whoever executes it chooses nothing.
 
+mod facts;
 mod guardrails;
 mod rollback;
 
@@ -10,68 +11,111 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plumb_model::{
-    Action, Control, ControlId, Decision, Deployment, Finding, Guardrail, Mode, Outcome, Policy, Remediation,
+    Action, Control, ControlId, Decision, Finding, Guardrail, Mode, Outcome, Policy, Remediation,
     ResourceRef, State, Verdict, remediation_key,
 };
 use uuid::Uuid;
 
+pub use facts::{Fact, Facts};
 pub use rollback::plan_rollback;
 
-use guardrails::Answer;
+use guardrails::{Answer, Question};
 
 /// The namespace of Plumb's idempotency tokens (a random UUID, fixed for ever).
 const TOKENS: Uuid = Uuid::from_u128(0x6d0f_5b0e_7a54_4c1b_9a53_2f0c_6c1d_84e7);
 
+/// The answer to "what is to be done about this finding?".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// This.
+    Decided(Decision),
+    /// That depends on a fact which has not been read yet.
+    Needs(Fact),
+}
+
 /// Decides what is to be done about a finding.
 ///
-/// The guardrails are asked in [`Guardrail`]'s order; the first that stops the finding ends the questions, and its
-/// answer is the decision's reason. `prior` is what the ledger holds for this resource under this control: `None` also
-/// when it has not been read, because the claim that follows is conditional and returns the record that stands in the
-/// way, with which `plan` is asked again.
-pub fn plan(
-    control: &Control,
-    policy: &Policy,
-    deployment: &Deployment,
-    finding: &Finding,
-    prior: Option<&Remediation>,
-    now: Timestamp,
-) -> Decision {
-    let mut verdicts = Vec::new();
-    let stopped = guardrails::IN_ORDER.iter().find_map(|(guardrail, ask)| {
-        let answer = ask(&guardrails::Question { control, policy, deployment, finding, prior, now });
-        let (passed, because, outcome) = match answer {
-            Answer::Pass(because) => (true, because, None),
-            Answer::Stop(outcome, because) => (false, because, Some(outcome)),
+/// The guardrails are asked in the order of `guardrails::IN_ORDER`; the first that stops the finding ends the questions,
+/// and its answer is the decision's reason. One that depends on a fact which is not in `facts` makes the plan ask for it, so
+/// that a policy which doesn't use it costs no call. The same facts and more never lead to the same question twice.
+pub fn plan(control: &Control, policy: &Policy, finding: &Finding, facts: &Facts, now: Timestamp) -> Plan {
+    let mut question = Question { control, policy, finding, facts, mode: Mode::Auto, now };
+    let mut reasoning = Reasoning::default();
+    for (guardrail, ask) in guardrails::IN_ORDER {
+        let (passed, because) = match ask(&question) {
+            Err(fact) => return Plan::Needs(fact),
+            Ok(Answer::Pass(because)) => (true, because),
+            Ok(Answer::Limit(mode, because)) => {
+                if mode < question.mode {
+                    question.mode = mode;
+                    reasoning.limited_by = Some(because.clone());
+                }
+                (true, because)
+            }
+            Ok(Answer::Stop(outcome, because)) => {
+                reasoning.stopped = Some(outcome);
+                (false, because)
+            }
         };
-        verdicts.push(Verdict { guardrail: *guardrail, passed, because });
-        outcome
-    });
-    let outcome = stopped.unwrap_or_else(|| match guardrails::effective_mode(control, policy, finding).0 {
+        reasoning.verdicts.push(Verdict { guardrail: *guardrail, passed, because });
+        if reasoning.stopped.is_some() {
+            break;
+        }
+    }
+    let outcome = reasoning.stopped.unwrap_or(match question.mode {
         Mode::Auto => Outcome::Start,
         Mode::Approve => Outcome::Approve,
         Mode::Notify | Mode::Off => Outcome::Notify,
     });
-    let action = stopped.is_none().then(|| {
-        let role = deployment.role(&finding.control, &finding.resource.account);
-        let generation = next_generation(prior);
-        let mut parameters = which(control, &finding.resource, &role);
-        parameters.extend(how(control, &finding.resource));
-        Action {
-            document: deployment.document(&finding.control),
-            document_version: "$DEFAULT".to_owned(),
-            parameters,
-            role,
-            client_token: client_token(&finding.control, &finding.resource, generation, "remediate"),
-            generation,
-        }
-    });
-    Decision {
+    Plan::Decided(Decision {
         control: finding.control.clone(),
         resource: finding.resource.clone(),
         outcome,
-        reason: reason(outcome, stopped.is_some(), &verdicts, control),
-        verdicts,
-        action,
+        reason: reasoning.reason(outcome, control),
+        action: reasoning.stopped.is_none().then(|| action(control, finding, facts)),
+        verdicts: reasoning.verdicts,
+    })
+}
+
+/// What the guardrails said.
+#[derive(Default)]
+struct Reasoning {
+    verdicts: Vec<Verdict>,
+    stopped: Option<Outcome>,
+    /// Why it goes no further than it does.
+    limited_by: Option<String>,
+}
+
+impl Reasoning {
+    fn reason(&self, outcome: Outcome, control: &Control) -> String {
+        let limit = self.limited_by.as_deref().unwrap_or_default();
+        match (self.stopped, outcome) {
+            (Some(_), _) => self.verdicts.last().map_or_else(String::new, |verdict| verdict.because.clone()),
+            (None, Outcome::Start) => {
+                let event = self.verdicts.iter().find(|verdict| verdict.guardrail == Guardrail::Event);
+                let event = event.map_or("", |verdict| verdict.because.as_str());
+                format!("{event}; nothing stands against fixing it")
+            }
+            (None, Outcome::Approve) => format!("waits for approval: {limit}"),
+            (None, _) => format!("dry-run: would run `{}` ({limit})", control.id),
+        }
+    }
+}
+
+/// Everything needed to start the control's runbook.
+fn action(control: &Control, finding: &Finding, facts: &Facts) -> Action {
+    let deployment = &facts.deployment;
+    let role = deployment.role(&finding.control, &finding.resource.account);
+    let generation = next_generation(facts.prior.as_ref());
+    let mut parameters = which(control, &finding.resource, &role);
+    parameters.extend(how(control, &finding.resource));
+    Action {
+        document: deployment.document(&finding.control),
+        document_version: "$DEFAULT".to_owned(),
+        parameters,
+        role,
+        client_token: client_token(&finding.control, &finding.resource, generation, "remediate"),
+        generation,
     }
 }
 
@@ -115,20 +159,5 @@ fn of_resource(value: &str, resource: &ResourceRef) -> Option<String> {
         "{{resource.account}}" => Some(resource.account.to_string()),
         "{{resource.region}}" => Some(resource.region.to_string()),
         _ => None,
-    }
-}
-
-fn reason(outcome: Outcome, stopped: bool, verdicts: &[Verdict], control: &Control) -> String {
-    let because = |guardrail| {
-        verdicts
-            .iter()
-            .find(|verdict: &&Verdict| verdict.guardrail == guardrail)
-            .map_or_else(String::new, |verdict| verdict.because.clone())
-    };
-    match (stopped, outcome) {
-        (true, _) => verdicts.last().map_or_else(String::new, |verdict| verdict.because.clone()),
-        (false, Outcome::Start) => format!("{}; nothing stands against fixing it", because(Guardrail::Event)),
-        (false, Outcome::Approve) => format!("waits for approval: {}", because(Guardrail::Mode)),
-        (false, _) => format!("dry-run: would run `{}` ({})", control.id, because(Guardrail::Mode)),
     }
 }

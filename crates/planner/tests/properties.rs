@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "constants of the tests")]
 use jiff::Timestamp;
 use plumb_model::{
-    AccountId, Control, ControlId, Deployment, Finding, Limits, Mode, ModeRule, Outcome, Pillar, Policy,
-    Region, Remediation, ResourceRef, Reversibility, RunbookParameter, Selector, Severity, Source, Standing,
-    State, Waiver,
+    AccountId, Control, ControlId, Decision, Deployment, Finding, Limits, Mode, ModeRule, Outcome, Pillar,
+    Policy, Region, Remediation, ResourceRef, Reversibility, RunbookParameter, Selector, Severity, Source,
+    Standing, State, Waiver,
 };
-use plumb_planner::{plan, plan_rollback};
+use plumb_planner::{Facts, Plan, plan, plan_rollback};
 use proptest::{prelude::*, sample::select};
 
 const NOW: i64 = 1_800_000_000;
@@ -172,6 +172,15 @@ fn record(finding: &Finding, (state, generation, attempts, updated_at, captured)
     }
 }
 
+/// With every fact at hand that the policies above use.
+fn decide(control: &Control, policy: &Policy, finding: &Finding, prior: Option<&Remediation>) -> Decision {
+    let facts = Facts { prior: prior.cloned(), ..Facts::new(deployment()) };
+    match plan(control, policy, finding, &facts, time(NOW)) {
+        Plan::Decided(decision) => decision,
+        Plan::Needs(fact) => panic!("depends on {fact:?}"),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -180,8 +189,8 @@ proptest! {
         control in controls(), policy in policies(), finding in findings(), prior in priors(),
     ) {
         let prior = prior.map(|prior| record(&finding, prior));
-        let once = plan(&control, &policy, &deployment(), &finding, prior.as_ref(), time(NOW));
-        let again = plan(&control, &policy, &deployment(), &finding, prior.as_ref(), time(NOW));
+        let once = decide(&control, &policy, &finding, prior.as_ref());
+        let again = decide(&control, &policy, &finding, prior.as_ref());
         prop_assert_eq!(&once, &again);
         prop_assert!(!once.reason.is_empty());
         let stops = once.verdicts.iter().filter(|verdict| !verdict.passed).count();
@@ -194,7 +203,7 @@ proptest! {
         control in controls(), policy in policies(), finding in findings(), prior in priors(),
     ) {
         let prior = prior.map(|prior| record(&finding, prior));
-        let decision = plan(&control, &policy, &deployment(), &finding, prior.as_ref(), time(NOW));
+        let decision = decide(&control, &policy, &finding, prior.as_ref());
         if decision.outcome == Outcome::Start {
             prop_assert_eq!(policy.mode_for(&control, &finding.resource), Mode::Auto);
             prop_assert_eq!(control.safety, Mode::Auto);
@@ -211,7 +220,7 @@ proptest! {
         control in controls(), policy in policies(), finding in findings(), prior in priors(),
     ) {
         let prior = prior.map(|prior| record(&finding, prior));
-        let decision = plan(&control, &policy, &deployment(), &finding, prior.as_ref(), time(NOW));
+        let decision = decide(&control, &policy, &finding, prior.as_ref());
         if policy.waiver_for(&control, &finding.resource, time(NOW)).is_some() {
             prop_assert!(matches!(decision.outcome, Outcome::Skip | Outcome::Ignore), "{:?}", decision);
         }
@@ -222,7 +231,7 @@ proptest! {
         control in controls(), finding in findings(), prior in priors(),
     ) {
         let prior = prior.map(|prior| record(&finding, prior));
-        let decision = plan(&control, &Policy::default(), &deployment(), &finding, prior.as_ref(), time(NOW));
+        let decision = decide(&control, &Policy::default(), &finding, prior.as_ref());
         prop_assert!(!matches!(decision.outcome, Outcome::Start | Outcome::Approve));
     }
 
@@ -231,7 +240,7 @@ proptest! {
         control in controls(), policy in policies(), finding in findings(), prior in priors(),
     ) {
         let Some(prior) = prior.map(|prior| record(&finding, prior)) else { return Ok(()) };
-        let decision = plan(&control, &policy, &deployment(), &finding, Some(&prior), time(NOW));
+        let decision = decide(&control, &policy, &finding, Some(&prior));
         let shut = matches!(
             prior.state, State::Running | State::RollingBack | State::RolledBack | State::Escalated
         ) || (prior.state == State::Failed && prior.attempts >= policy.limits.attempts);
@@ -246,7 +255,7 @@ proptest! {
     ) {
         let control = control(Mode::Auto, Reversibility::Full);
         let Some(prior) = prior.map(|prior| record(&finding, prior)) else { return Ok(()) };
-        let decision = plan(&control, &policy, &deployment(), &finding, Some(&prior), time(NOW));
+        let decision = decide(&control, &policy, &finding, Some(&prior));
         let Some(action) = decision.action else { return Ok(()) };
         let same = action.generation == prior.generation;
         prop_assert_eq!(same, prior.state == State::Planned);

@@ -2,6 +2,7 @@
 //!
 //! `plumb-aws` implements them on AWS; tests implement them in memory.
 
+mod calendars;
 pub mod tell;
 
 use std::future::Future;
@@ -9,6 +10,8 @@ use std::future::Future;
 use jiff::Timestamp;
 use plumb_model::{Action, Policy, Remediation, ResourceRef};
 use serde_json::Value;
+
+pub use calendars::ReadCalendar;
 
 /// What a failed call means for whoever made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

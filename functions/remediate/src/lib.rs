@@ -9,17 +9,21 @@ use plumb_catalogue::{Heard, controls, listen};
 use plumb_events::Content;
 use plumb_lambda::Unfinished;
 use plumb_model::{
-    Control, Decision, Deployment, Finding, Outcome, Remediation, RollbackRequest, State, remediation_key,
+    Control, Decision, Deployment, Finding, Outcome, Policy, Remediation, RollbackRequest, State,
+    remediation_key,
 };
-use plumb_planner::{plan, plan_rollback};
-use plumb_ports::{Class, Ledger, PolicySource, StartAutomation, Written};
+use plumb_planner::{Fact, Facts, Plan, plan, plan_rollback};
+use plumb_ports::{Class, Ledger, PolicySource, ReadCalendar, StartAutomation, Written};
 use serde_json::{Value, json};
 
 /// How often a decision is taken anew because the record changed under it.
 const TRIES: usize = 4;
 
+/// How many facts one decision may ask for. A plan never asks twice for the same; this only bounds a mistake.
+const FACTS: usize = 64;
+
 /// Everything that `remediate` needs.
-pub struct Remediator<L, A, P> {
+pub struct Remediator<L, A, P, F> {
     /// Where this stack is.
     pub deployment: Deployment,
     /// The table of remediations.
@@ -28,11 +32,13 @@ pub struct Remediator<L, A, P> {
     pub automation: A,
     /// The policy.
     pub policy: P,
+    /// What a decision may depend on beside the ledger; read only when it does.
+    pub surroundings: F,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
 
-impl<L: Ledger, A: StartAutomation, P: PolicySource> Remediator<L, A, P> {
+impl<L: Ledger, A: StartAutomation, P: PolicySource, F: ReadCalendar> Remediator<L, A, P, F> {
     /// Handles one message: any event that Plumb listens to. The answer lists what was decided.
     ///
     /// # Errors
@@ -74,15 +80,14 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource> Remediator<L, A, P> {
     async fn remediate(&self, finding: &Finding) -> Result<Decision, Unfinished> {
         let control = control_of(finding.control.as_str())?;
         let policy = self.policy.policy((self.now)()).await?;
-        let mut prior: Option<Remediation> = None;
+        let mut facts = Facts::new(self.deployment.clone());
         for _ in 0..TRIES {
-            let now = (self.now)();
-            let decision = plan(control, &policy, &self.deployment, finding, prior.as_ref(), now);
-            let Some(record) = record_of(&decision, finding, prior.as_ref(), now) else {
+            let (decision, now) = self.decide(control, &policy, finding, &mut facts).await?;
+            let Some(record) = record_of(&decision, finding, facts.prior.as_ref(), now) else {
                 return Ok(reported(decision, finding, None));
             };
-            match self.ledger.write(&record, prior.as_ref()).await? {
-                Written::Held(standing) => prior = Some(*standing),
+            match self.ledger.write(&record, facts.prior.as_ref()).await? {
+                Written::Held(standing) => facts.prior = Some(*standing),
                 Written::Yes if decision.outcome == Outcome::Start => {
                     let execution = self.start(&record).await?;
                     return Ok(reported(decision, finding, Some(&execution)));
@@ -91,6 +96,35 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource> Remediator<L, A, P> {
             }
         }
         Err(Unfinished::NotYet("the record kept changing".to_owned()))
+    }
+
+    /// Plans, reading each fact that the plan asks for; the decision, and when it was made.
+    async fn decide(
+        &self,
+        control: &Control,
+        policy: &Policy,
+        finding: &Finding,
+        facts: &mut Facts,
+    ) -> Result<(Decision, Timestamp), Unfinished> {
+        for _ in 0..FACTS {
+            let now = (self.now)();
+            match plan(control, policy, finding, facts, now) {
+                Plan::Decided(decision) => return Ok((decision, now)),
+                Plan::Needs(fact) => self.learn(fact, facts).await?,
+            }
+        }
+        Err(Unfinished::Rejected("the plan keeps asking for facts: a defect in Plumb".to_owned()))
+    }
+
+    /// Reads a fact. One that can't be read is an error: nothing is changed, and the message comes again.
+    async fn learn(&self, fact: Fact, facts: &mut Facts) -> Result<(), Unfinished> {
+        match fact {
+            Fact::Calendar(name) => {
+                let calendar = self.surroundings.calendar(&name).await?;
+                facts.calendars.insert(name, calendar);
+            }
+        }
+        Ok(())
     }
 
     /// Undoes a remediation that someone asked to have undone.

@@ -4,7 +4,7 @@
 #![recursion_limit = "256"]
 
 use lambda_runtime::Error;
-use plumb_aws::{Automation, Aws, DynamoLedger, ParameterPolicy, Settings};
+use plumb_aws::{Automation, Aws, DynamoLedger, ParameterPolicy, Settings, Surroundings};
 use plumb_lambda::{init, now, serve};
 use plumb_remediate::Remediator;
 
@@ -20,6 +20,7 @@ async fn main() -> Result<(), Error> {
         ledger: DynamoLedger::new(&aws, table),
         automation: Automation(&aws),
         policy: ParameterPolicy::new(&aws, parameter, |id| plumb_catalogue::control(id).is_some()),
+        surroundings: Surroundings(&aws),
         now,
     };
     serve(async |body: &str| remediator.handle(body).await).await

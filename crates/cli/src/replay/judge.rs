@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use plumb_catalogue::Heard;
 use plumb_events::{Content, Reading};
-use plumb_model::{AccountId, Decision, Deployment, Finding, Outcome, Policy, Region, Signal};
+use plumb_model::{AccountId, Calendar, Decision, Deployment, Finding, Outcome, Policy, Region, Signal};
+use plumb_planner::{Fact, Facts, Plan};
 use serde::Serialize;
 
 use crate::{arguments::Replay, failure::Failure};
@@ -22,6 +23,9 @@ pub(super) struct Event {
     /// What else the event said, that no control listens to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) unheard: Vec<String>,
+    /// What the decisions depend on and replay doesn't read, so that it was assumed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) assumed: Vec<String>,
 }
 
 impl Event {
@@ -60,6 +64,7 @@ impl Judge {
             outcome: None,
             reason: None,
             unheard: Vec::new(),
+            assumed: Vec::new(),
         };
         let (outcome, reason) = match reading.content {
             Content::Signals(signals) => {
@@ -93,7 +98,9 @@ impl Judge {
         for signal in signals {
             match plumb_catalogue::listen(plumb_catalogue::controls(), signal) {
                 Heard::Findings(findings) => {
-                    event.findings.extend(findings.iter().filter_map(|finding| self.decision(finding)));
+                    for finding in &findings {
+                        event.findings.extend(self.decision(finding, &mut event.assumed));
+                    }
                 }
                 Heard::Nobody(why) if event.unheard.contains(&why) => {}
                 Heard::Nobody(why) => event.unheard.push(why),
@@ -101,7 +108,7 @@ impl Judge {
         }
     }
 
-    fn decision(&self, finding: &Finding) -> Option<Decision> {
+    fn decision(&self, finding: &Finding, assumed: &mut Vec<String>) -> Option<Decision> {
         let control = plumb_catalogue::control(finding.control.as_str())?;
         let (account, region) = (&finding.resource.account, &finding.resource.region);
         let region = self.region.as_ref().unwrap_or(region).clone();
@@ -111,7 +118,27 @@ impl Judge {
             region,
             prefix: self.prefix.clone(),
         };
-        Some(plumb_planner::plan(control, &self.policy, &deployment, finding, None, self.now))
+        let mut facts = Facts::new(deployment);
+        loop {
+            match plumb_planner::plan(control, &self.policy, finding, &facts, self.now) {
+                Plan::Decided(decision) => return Some(decision),
+                Plan::Needs(fact) => assume(fact, &mut facts, assumed),
+            }
+        }
+    }
+}
+
+/// Replay asks AWS nothing: what a decision depends on is taken to stand in nobody's way, and said.
+fn assume(fact: Fact, facts: &mut Facts, assumed: &mut Vec<String>) {
+    let what = match fact {
+        Fact::Calendar(name) => {
+            let what = format!("the change calendar `{name}` is open");
+            facts.calendars.insert(name, Calendar { open: true, until: None });
+            what
+        }
+    };
+    if !assumed.contains(&what) {
+        assumed.push(what);
     }
 }
 

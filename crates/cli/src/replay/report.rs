@@ -18,6 +18,9 @@ pub(super) fn write(out: &mut dyn Write, event: &Event) -> io::Result<()> {
     for reason in &event.unheard {
         writeln!(out, "  {:8}{reason}", "ignore")?;
     }
+    for what in &event.assumed {
+        writeln!(out, "  {:8}{what}", "assumed")?;
+    }
     Ok(())
 }
 

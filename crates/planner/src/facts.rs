@@ -1,0 +1,32 @@
+//! What a decision depends on beside the control, the policy and the finding; and how a plan asks for it.
+
+use std::collections::BTreeMap;
+
+use plumb_model::{Calendar, Deployment, Remediation};
+
+/// What is known when a decision is made. What has not been read is absent, never assumed: [`crate::plan`] asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Where Plumb itself is.
+    pub deployment: Deployment,
+    /// What the ledger holds for this resource under this control. `None` also when it has not been read: the claim that
+    /// follows is conditional and returns the record that stands in the way, with which the plan is made anew.
+    pub prior: Option<Remediation>,
+    /// The state of SSM Change Calendars, by name or ARN as the policy spells them; without those not read.
+    pub calendars: BTreeMap<String, Calendar>,
+}
+
+impl Facts {
+    /// Nothing read yet.
+    pub fn new(deployment: Deployment) -> Self {
+        Self { deployment, prior: None, calendars: BTreeMap::new() }
+    }
+}
+
+/// A fact that a decision depends on and that has not been read. Whoever asked for the plan reads it through a port, adds
+/// it to [`Facts`] and asks again; if it can't be read, nothing is changed and the message comes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// An entry of [`Facts::calendars`].
+    Calendar(String),
+}

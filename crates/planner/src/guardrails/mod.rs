@@ -1,0 +1,77 @@
+//! The questions asked of every finding, whatever its source, in this one place and order. A file a guardrail.
+//!
+//! A guardrail that depends on a fact which has not been read asks for it ([`Fact`]) instead of answering; it never takes
+//! what is unknown for harmless. Adding one: a variant of [`Guardrail`], a file here, a line in [`IN_ORDER`].
+
+mod attempts;
+mod control;
+mod event;
+mod in_progress;
+mod mode;
+mod scope;
+mod waiver;
+
+use jiff::Timestamp;
+use plumb_model::{Control, Finding, Guardrail, Mode, Outcome, Policy, Source};
+
+use crate::facts::{Fact, Facts};
+
+/// Everything that a guardrail may look at.
+pub(crate) struct Question<'a> {
+    pub(crate) control: &'a Control,
+    pub(crate) policy: &'a Policy,
+    pub(crate) finding: &'a Finding,
+    pub(crate) facts: &'a Facts,
+    /// How far the guardrails asked so far let Plumb go. Those that guard a change have nothing to stop at `notify`.
+    pub(crate) mode: Mode,
+    pub(crate) now: Timestamp,
+}
+
+/// What a guardrail says.
+pub(crate) enum Answer {
+    /// Nothing against it.
+    Pass(String),
+    /// Nothing against it as long as it goes no further than this mode.
+    Limit(Mode, String),
+    /// No further.
+    Stop(Outcome, String),
+}
+
+/// An answer, or the fact without which there is none.
+pub(crate) type Answered = Result<Answer, Fact>;
+
+type Ask = fn(&Question<'_>) -> Answered;
+
+pub(crate) const IN_ORDER: &[(Guardrail, Ask)] = &[
+    (Guardrail::Control, control::ask),
+    (Guardrail::Event, event::ask),
+    (Guardrail::Scope, scope::ask),
+    (Guardrail::Waiver, waiver::ask),
+    (Guardrail::Mode, mode::ask),
+    (Guardrail::InProgress, in_progress::ask),
+    (Guardrail::Attempts, attempts::ask),
+];
+
+#[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]
+fn pass(because: impl Into<String>) -> Answered {
+    Ok(Answer::Pass(because.into()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]
+fn limit(mode: Mode, because: impl Into<String>) -> Answered {
+    Ok(Answer::Limit(mode, because.into()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]
+fn stop(outcome: Outcome, because: impl Into<String>) -> Answered {
+    Ok(Answer::Stop(outcome, because.into()))
+}
+
+fn said_by(source: &Source) -> String {
+    match source {
+        Source::ConfigRule { rule } => format!("Config rule `{rule}`"),
+        Source::SecurityHub { control, .. } => format!("Security Hub control `{control}`"),
+        Source::ApiCall { service, name } => format!("API call `{service}:{name}`"),
+        Source::Notice { service, name } => format!("`{service}` ({name})"),
+    }
+}
