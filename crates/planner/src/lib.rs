@@ -26,6 +26,7 @@ const TOKENS: Uuid = Uuid::from_u128(0x6d0f_5b0e_7a54_4c1b_9a53_2f0c_6c1d_84e7);
 
 /// The answer to "what is to be done about this finding?".
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is made once a finding and taken apart at once")]
 pub enum Plan {
     /// This.
     Decided(Decision),
