@@ -1,6 +1,6 @@
 //! What holds for every decision, whatever the policy, the finding and the record.
 
-#![expect(clippy::unwrap_used, reason = "constants of the tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 use jiff::Timestamp;
 use plumb_model::{
     AccountId, Control, ControlId, Decision, Deployment, Finding, Limits, Mode, ModeRule, Outcome, Pillar,
