@@ -105,7 +105,7 @@ fn every_case_has_the_outcome_it_expects() {
                 }
                 Content::Ignored(reason) => elsewhere.push((Outcome::Ignore, reason)),
                 Content::Rejected(reason) => elsewhere.push((Outcome::Reject, reason)),
-                Content::Automation(_) | Content::Rollback(_) => {}
+                Content::Automation(_) | Content::Rollback(_) | Content::Clear(_) | Content::Due(_) => {}
             }
         }
         let met = decisions

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plumb_lambda::Unfinished;
-use plumb_model::{Limits, Mode, Policy, Remediation, Selector, State, Waiver};
+use plumb_model::{Limits, Looker, Mode, Policy, Remediation, Selector, State, Waiver};
 use plumb_ports::{Class, Execution};
 use plumb_remediate::Remediator;
 use plumb_sweep::Sweeper;
@@ -65,14 +65,21 @@ async fn remediate(memory: &Memory, body: &str, now: fn() -> Timestamp) -> Resul
         automation: memory,
         policy: memory,
         surroundings: memory,
+        later: memory,
         now,
     };
     remediator.handle(body).await
 }
 
 async fn track(memory: &Memory, body: &str, now: fn() -> Timestamp) -> Result<Value, Unfinished> {
-    let tracker =
-        Tracker { deployment: deployment(), ledger: memory, automation: memory, config: memory, now };
+    let tracker = Tracker {
+        deployment: deployment(),
+        ledger: memory,
+        automation: memory,
+        config: memory,
+        later: memory,
+        now,
+    };
     tracker.handle(body).await
 }
 
@@ -95,7 +102,17 @@ fn ends(memory: &Memory, status: &str, found: bool, compliant: bool, verify: &st
     ]);
     let steps = vec![("Inspect".to_owned(), "Success".to_owned()), ("Verify".to_owned(), verify.to_owned())];
     let failure = (status != "Success").then(|| "Step fails when it is Execute/Cancelling action".to_owned());
-    world.executions.insert(id.clone(), Execution { status: status.to_owned(), outputs, steps, failure });
+    let action = world.started.last().unwrap().1.clone();
+    let execution = Execution {
+        status: status.to_owned(),
+        outputs,
+        steps,
+        failure,
+        document: action.document,
+        parameters: action.parameters,
+        started_at: Some(noon()),
+    };
+    world.executions.insert(id.clone(), execution);
     id
 }
 
@@ -246,13 +263,16 @@ async fn a_runbook_that_cannot_be_started_is_recorded_as_failed_and_not_tried_wi
 
 #[tokio::test]
 async fn after_three_failed_runbooks_a_person_has_to_look() {
-    let policy = Policy { limits: Limits { attempts: 3, cooldown_seconds: 0 }, ..auto() };
+    let policy =
+        Policy { limits: Limits { attempts: 3, cooldown_seconds: 0, ..Limits::default() }, ..auto() };
     let memory = Memory::new(policy);
     for attempt in 1..=3 {
         assert_eq!(outcome(&remediate(&memory, &violating(), noon).await.unwrap()), "start", "{attempt}");
         let id = ends(&memory, "Failed", true, false, "Pending");
         track(&memory, &ssm_event(&id, "Failed"), noon).await.unwrap();
         assert_eq!(standing(&memory).attempts, attempt);
+        let state = if attempt < 3 { State::Failed } else { State::Escalated };
+        assert_eq!(standing(&memory).state, state);
     }
     assert_eq!(outcome(&remediate(&memory, &violating(), noon).await.unwrap()), "skip");
     assert_eq!(memory.world().started.len(), 3);
@@ -310,15 +330,18 @@ async fn a_repeated_end_moves_nothing() {
 }
 
 #[tokio::test]
-async fn a_throttled_re_evaluation_is_asked_for_again() {
+async fn a_throttled_re_evaluation_is_asked_for_later_without_using_up_receives() {
     let memory = Memory::new(auto());
     remediate(&memory, &violating(), noon).await.unwrap();
     let id = ends(&memory, "Success", true, false, "Success");
     let failure = ("config:StartConfigRulesEvaluation", Class::Retry, "LimitExceededException");
     memory.world().failures.push(failure);
-    assert!(track(&memory, &ssm_event(&id, "Success"), noon).await.is_err());
-    assert_eq!(standing(&memory).state, State::Verifying);
     track(&memory, &ssm_event(&id, "Success"), noon).await.unwrap();
+    assert_eq!(standing(&memory).state, State::Verifying);
+    let (to, body, seconds) = memory.world().later[0].clone();
+    assert_eq!(to, Looker::Track);
+    assert!((60..120).contains(&seconds), "{seconds}");
+    track(&memory, &body, noon).await.unwrap();
     assert_eq!(memory.world().reevaluated.len(), 1);
 }
 
@@ -374,6 +397,7 @@ async fn a_batch_reports_only_the_messages_that_failed() {
         automation: &memory,
         policy: &memory,
         surroundings: &memory,
+        later: &memory,
         now: noon as fn() -> Timestamp,
     };
     let answer =

@@ -1,6 +1,7 @@
 //! An account in memory: the functions' ports for tests that need no emulator.
 
 mod ears;
+mod ledger;
 
 use std::{
     collections::BTreeMap,
@@ -8,11 +9,15 @@ use std::{
 };
 
 use jiff::Timestamp;
-use plumb_model::{AccountId, Action, Calendar, Deployment, Policy, Region, Remediation, ResourceRef};
-use plumb_ports::{
-    Class, Execution, FindingsQueue, Ledger, NonCompliant, PolicySource, PortError, ReadAutomation,
-    ReadCalendar, Reevaluate, StartAutomation, Written,
+use plumb_model::{
+    AccountId, Action, Calendar, Deployment, Looker, Policy, Region, Remediation, ResourceRef,
 };
+use plumb_ports::{
+    Class, Execution, FindingsQueue, Judgement, NonCompliant, PolicySource, PortError, ReadAutomation,
+    ReadCalendar, ReadJudgement, Reevaluate, SendLater, StartAutomation,
+};
+
+pub use ledger::Counted;
 
 pub use ears::{Ears, Heard};
 
@@ -25,6 +30,12 @@ pub struct World {
     pub writes: Vec<Remediation>,
     /// Every start that reached SSM, by execution id.
     pub started: Vec<(String, Action)>,
+    /// The ledger's counters by key.
+    pub counters: BTreeMap<String, Counted>,
+    /// Messages that arrive later: to whom, what, and after how many seconds.
+    pub later: Vec<(Looker, String, u32)>,
+    /// What Config last said of a resource, by rule and resource id.
+    pub judgements: BTreeMap<(String, String), Judgement>,
     /// Executions by id.
     pub executions: BTreeMap<String, Execution>,
     /// Rules that Config was asked to evaluate.
@@ -82,48 +93,6 @@ pub fn deployment() -> Deployment {
     }
 }
 
-impl Ledger for &Memory {
-    async fn write(
-        &self,
-        record: &Remediation,
-        expected: Option<&Remediation>,
-    ) -> Result<Written, PortError> {
-        let mut world = self.call("dynamodb:PutItem")?;
-        let same = |a: &Remediation, b: &Remediation| {
-            (a.generation, a.state, a.updated_at) == (b.generation, b.state, b.updated_at)
-        };
-        match (world.records.get(&record.key()), expected) {
-            (None, None) => {}
-            (Some(standing), Some(expected)) if same(standing, expected) => {}
-            (Some(standing), _) => return Ok(Written::Held(Box::new(standing.clone()))),
-            (None, Some(_)) => {
-                return Err(PortError {
-                    operation: "dynamodb:PutItem",
-                    code: "the expected record is gone".to_owned(),
-                    class: Class::Retry,
-                    source: None,
-                });
-            }
-        }
-        world.records.insert(record.key(), record.clone());
-        world.writes.push(record.clone());
-        Ok(Written::Yes)
-    }
-
-    async fn by_execution(&self, execution_id: &str) -> Result<Option<Remediation>, PortError> {
-        let world = self.call("dynamodb:Query")?;
-        Ok(world
-            .records
-            .values()
-            .find(|record| record.execution_id.as_deref() == Some(execution_id))
-            .cloned())
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Remediation>, PortError> {
-        Ok(self.call("dynamodb:GetItem")?.records.get(key).cloned())
-    }
-}
-
 impl StartAutomation for &Memory {
     /// A token that was used before gives the execution it started, as the real service is asked to.
     async fn start(&self, action: &Action) -> Result<String, PortError> {
@@ -174,6 +143,20 @@ impl ReadCalendar for &Memory {
 impl Reevaluate for &Memory {
     async fn reevaluate(&self, rule: &str) -> Result<(), PortError> {
         self.call("config:StartConfigRulesEvaluation")?.reevaluated.push(rule.to_owned());
+        Ok(())
+    }
+}
+
+impl ReadJudgement for &Memory {
+    async fn judgement(&self, rule: &str, resource: &ResourceRef) -> Result<Option<Judgement>, PortError> {
+        let world = self.call("config:GetComplianceDetailsByResource")?;
+        Ok(world.judgements.get(&(rule.to_owned(), resource.id.clone())).copied())
+    }
+}
+
+impl SendLater for &Memory {
+    async fn send_later(&self, to: Looker, body: &str, seconds: u32) -> Result<(), PortError> {
+        self.call("sqs:SendMessage")?.later.push((to, body.to_owned(), seconds));
         Ok(())
     }
 }

@@ -62,6 +62,11 @@ impl ReadAutomation for Automation<'_> {
                 })
                 .collect(),
             failure: execution.failure_message,
+            document: execution.document_name.unwrap_or_default(),
+            parameters: execution.parameters.unwrap_or_default().into_iter().collect(),
+            started_at: execution
+                .execution_start_time
+                .and_then(|time| jiff::Timestamp::from_millisecond(time.to_millis().ok()?).ok()),
         })
     }
 }

@@ -4,8 +4,9 @@ use aws_sdk_config::{
     operation::get_compliance_details_by_config_rule::GetComplianceDetailsByConfigRuleError as DetailsError,
     types::ComplianceType,
 };
+use jiff::Timestamp;
 use plumb_model::{AccountId, Region, ResourceRef};
-use plumb_ports::{NonCompliant, PortError, Reevaluate};
+use plumb_ports::{Judgement, NonCompliant, PortError, ReadJudgement, Reevaluate};
 
 use crate::{clients::Aws, errors::failed};
 
@@ -34,6 +35,39 @@ impl Reevaluate for Config<'_> {
             .await
             .map(|_| ())
             .map_err(|error| failed("config:StartConfigRulesEvaluation", error))
+    }
+}
+
+impl ReadJudgement for Config<'_> {
+    async fn judgement(&self, rule: &str, resource: &ResourceRef) -> Result<Option<Judgement>, PortError> {
+        let mut next = None;
+        loop {
+            let answer = self
+                .aws
+                .config()
+                .get_compliance_details_by_resource()
+                .resource_type(&resource.kind)
+                .resource_id(&resource.id)
+                .set_next_token(next)
+                .send()
+                .await
+                .map_err(|error| failed("config:GetComplianceDetailsByResource", error))?;
+            let found = answer.evaluation_results.unwrap_or_default().into_iter().find_map(|result| {
+                let qualifier = result.evaluation_result_identifier?.evaluation_result_qualifier?;
+                (qualifier.config_rule_name? == rule).then_some(())?;
+                let complies = match result.compliance_type? {
+                    ComplianceType::Compliant | ComplianceType::NotApplicable => true,
+                    ComplianceType::NonCompliant => false,
+                    _ => return None,
+                };
+                let recorded = result.result_recorded_time?.to_millis().ok()?;
+                Some(Judgement { complies, recorded_at: Timestamp::from_millisecond(recorded).ok()? })
+            });
+            next = answer.next_token.filter(|token| !token.is_empty());
+            if found.is_some() || next.is_none() {
+                return Ok(found);
+            }
+        }
     }
 }
 

@@ -9,9 +9,12 @@ use serde_json::{Map, Number, Value};
 /// How long a record is kept after its last change: the table's time to live, in seconds.
 const KEPT: i64 = 400 * 24 * 60 * 60;
 
+/// The hash key of the index `by-due`: the same for every record that someone has to come back to, absent from the others.
+pub(crate) const DUE: &str = "due";
+
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The item of a record: its fields, the key `pk`, and `expires_at` (epoch seconds).
+/// The item of a record: its fields, the key `pk`, `due` if it has a `due_at`, and `expires_at` (epoch seconds).
 pub(crate) fn to_item(record: &Remediation) -> Result<Item, serde_json::Error> {
     let Value::Object(fields) = serde_json::to_value(record)? else { return Ok(Item::new()) };
     let mut item: Item = fields
@@ -20,6 +23,9 @@ pub(crate) fn to_item(record: &Remediation) -> Result<Item, serde_json::Error> {
         .map(|(name, value)| (name, to_attribute(value)))
         .collect();
     item.insert("pk".to_owned(), AttributeValue::S(record.key()));
+    if record.due_at.is_some() {
+        item.insert("due".to_owned(), AttributeValue::S(DUE.to_owned()));
+    }
     let expires = record.updated_at.as_second().saturating_add(KEPT);
     item.insert("expires_at".to_owned(), AttributeValue::N(expires.to_string()));
     Ok(item)

@@ -23,7 +23,7 @@ pub use config::Config;
 pub use history::HistoryTable;
 pub use ledger::DynamoLedger;
 pub use policy::ParameterPolicy;
-pub use queue::SqsQueue;
+pub use queue::{LookAgain, SqsQueue};
 pub use settings::{Settings, SettingsError, TellSettings};
 pub use surroundings::Surroundings;
 pub use tell::{DigestQueue, EventBus, FindingNotes, OpsCenter, SnsTopic};

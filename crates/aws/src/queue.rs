@@ -1,7 +1,8 @@
-//! The findings queue in SQS.
+//! The queues, in SQS.
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use plumb_ports::{Class, FindingsQueue, PortError};
+use plumb_model::Looker;
+use plumb_ports::{Class, FindingsQueue, PortError, SendLater};
 
 use crate::{clients::Aws, errors::failed};
 
@@ -46,5 +47,41 @@ impl FindingsQueue for SqsQueue<'_> {
             .await
             .map_err(|error| failed(OPERATION, error))?;
         Ok(answer.failed.len())
+    }
+}
+
+/// The queues that a record goes back to when its time has come.
+#[derive(Debug)]
+pub struct LookAgain<'a> {
+    aws: &'a Aws,
+    findings: String,
+    status: String,
+}
+
+impl<'a> LookAgain<'a> {
+    /// The findings queue and the status queue at these URLs.
+    pub fn new(aws: &'a Aws, findings: String, status: String) -> Self {
+        Self { aws, findings, status }
+    }
+}
+
+impl SendLater for LookAgain<'_> {
+    async fn send_later(&self, to: Looker, body: &str, seconds: u32) -> Result<(), PortError> {
+        let url = match to {
+            Looker::Remediate => &self.findings,
+            Looker::Track => &self.status,
+        };
+        // SQS delays a message by at most 15 minutes.
+        let delay = i32::try_from(seconds.min(900)).unwrap_or(900);
+        self.aws
+            .sqs()
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .delay_seconds(delay)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| failed(OPERATION, error))
     }
 }

@@ -11,10 +11,12 @@ pub struct Settings {
     pub ledger_table: Option<String>,
     /// `PLUMB_POLICY_PARAMETER`: the SSM parameter that holds the policy.
     pub policy_parameter: Option<String>,
-    /// `PLUMB_FINDINGS_QUEUE_URL`: where `sweep` puts what it finds.
+    /// `PLUMB_FINDINGS_QUEUE_URL`: where `sweep` puts what it finds, and what has to be started later.
     pub findings_queue_url: Option<String>,
     /// `PLUMB_EVENT_BUS`, `PLUMB_TOPIC_ARN`, `PLUMB_HISTORY_TABLE`, `PLUMB_DIGEST_QUEUE_URL`: how `tell` tells.
     pub tell: TellSettings,
+    /// `PLUMB_STATUS_QUEUE_URL`: where what was started is looked at again.
+    pub status_queue_url: Option<String>,
     /// `AWS_ENDPOINT_URL`, which AWS's SDKs share: another endpoint for every service.
     pub endpoint_url: Option<String>,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: set by Lambda for the life of the sandbox.
@@ -73,6 +75,7 @@ impl Settings {
                 history_table: get("PLUMB_HISTORY_TABLE"),
                 digest_queue_url: get("PLUMB_DIGEST_QUEUE_URL"),
             },
+            status_queue_url: get("PLUMB_STATUS_QUEUE_URL"),
             endpoint_url: get("AWS_ENDPOINT_URL"),
             credentials: aws_credential_types::Credentials::new(
                 key,

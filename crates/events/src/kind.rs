@@ -81,6 +81,10 @@ kinds! {
     Schedule = "schedule",
     /// A request to undo a remediation.
     RollbackRequest = "rollback-request",
+    /// A request to let Plumb touch a resource again.
+    ClearRequest = "clear-request",
+    /// A record whose time has come.
+    DueRequest = "due-request",
     /// Any other EventBridge event.
     OtherEvent = "other-event",
     /// An SQS or SNS message that holds no event.

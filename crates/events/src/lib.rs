@@ -21,7 +21,7 @@ mod security_hub;
 mod shape;
 mod time;
 
-use plumb_model::{RollbackRequest, Signal};
+use plumb_model::{ClearRequest, DueRequest, RollbackRequest, Signal};
 use serde::Serialize;
 
 pub use automation::{AutomationStatus, Step};
@@ -58,6 +58,10 @@ pub enum Content {
     Automation(AutomationStatus),
     /// Someone asks to undo a remediation.
     Rollback(RollbackRequest),
+    /// Someone lets Plumb touch a resource again.
+    Clear(ClearRequest),
+    /// A record's time has come: look at it again.
+    Due(DueRequest),
     /// Nothing for Plumb in it, and why.
     Ignored(String),
     /// Malformed, and what is wrong or missing.

@@ -1,6 +1,6 @@
 //! Recognises what a piece of JSON is, and takes wrappers off until an event is left.
 
-use plumb_model::RollbackRequest;
+use plumb_model::{ClearRequest, DueRequest, REQUEST_SOURCE, RollbackRequest};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -328,14 +328,16 @@ fn read_event(event: Value, readings: &mut Readings) {
         ("aws.ssm", "EC2 Automation Step Status-change Notification") => {
             readings.add(Kind::AutomationStep, automation::status(&event, true).map(Content::Automation));
         }
-        (RollbackRequest::SOURCE, RollbackRequest::DETAIL_TYPE) => {
-            let request = serde_json::from_value(event.detail.take());
-            readings.add(
-                Kind::RollbackRequest,
-                request
-                    .map(Content::Rollback)
-                    .map_err(|error| format!("not a rollback request: {}", name(&error.to_string()))),
-            );
+        (REQUEST_SOURCE, RollbackRequest::DETAIL_TYPE) => {
+            let content = requested(event.detail.take(), "a rollback request", Content::Rollback);
+            readings.add(Kind::RollbackRequest, content);
+        }
+        (REQUEST_SOURCE, ClearRequest::DETAIL_TYPE) => {
+            let content = requested(event.detail.take(), "a clear request", Content::Clear);
+            readings.add(Kind::ClearRequest, content);
+        }
+        (REQUEST_SOURCE, DueRequest::DETAIL_TYPE) => {
+            readings.add(Kind::DueRequest, requested(event.detail.take(), "a due record", Content::Due));
         }
         ("aws.events" | "aws.scheduler", "Scheduled Event") => {
             readings
@@ -382,4 +384,14 @@ fn read_findings(
     if own_notes > 0 {
         readings.ignore(kind, "says only that Plumb wrote its note on the finding");
     }
+}
+
+/// A request of Plumb's own.
+fn requested<T: serde::de::DeserializeOwned>(
+    detail: Value,
+    what: &str,
+    content: fn(T) -> Content,
+) -> Result<Content, Wrong> {
+    let request = serde_json::from_value(detail);
+    request.map(content).map_err(|error| format!("not {what}: {}", name(&error.to_string())))
 }

@@ -29,6 +29,16 @@ fn told(readings: &[Reading]) -> String {
                     request.control, request.resource, request.requested_by
                 );
             }
+            Content::Clear(request) => {
+                let _ = writeln!(
+                    text,
+                    "{kind}: hands on again for {} on {}, says {}",
+                    request.control, request.resource, request.requested_by
+                );
+            }
+            Content::Due(request) => {
+                let _ = writeln!(text, "{kind}: look at {} on {}", request.control, request.resource);
+            }
             Content::Ignored(reason) => {
                 let _ = writeln!(text, "{kind}: ignored: {reason}");
             }
@@ -411,7 +421,7 @@ fn check(readings: &[Reading]) {
             Content::Automation(status) => {
                 assert!(!status.execution_id.is_empty() && !status.status.is_empty());
             }
-            Content::Rollback(_) => {}
+            Content::Rollback(_) | Content::Clear(_) | Content::Due(_) => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,6 +20,10 @@ pub enum Outcome {
     Approve,
     /// Not now: a limit, a window or a cooldown; the sweep will bring it back.
     Defer,
+    /// Not by Plumb any more: recorded, and a person has to look.
+    Escalate,
+    /// A fix did not hold: the remediation that was being verified counts as failed, or is undone.
+    Reopen,
     /// A guardrail says no: a waiver, a mode, work already under way.
     Skip,
     /// Nothing for Plumb in it: an unknown event, a compliant resource, a failed call.
@@ -45,6 +50,14 @@ pub enum Guardrail {
     InProgress,
     /// Attempts and cooldown.
     Attempts,
+    /// Is it fixed again and again, because somebody keeps changing it back?
+    Flapping,
+    /// Starts in this hour: per control, per account and in all.
+    BlastRadius,
+    /// Does the control's runbook keep failing?
+    Breaker,
+    /// Runbooks under way at the same time.
+    Concurrency,
     /// Can it be undone: was it fixed by Plumb, and was the state before captured?
     Undo,
 }
@@ -60,6 +73,10 @@ impl Guardrail {
             Self::Mode => "mode",
             Self::InProgress => "in-progress",
             Self::Attempts => "attempts",
+            Self::Flapping => "flapping",
+            Self::BlastRadius => "blast-radius",
+            Self::Breaker => "breaker",
+            Self::Concurrency => "concurrency",
             Self::Undo => "undo",
         }
     }
@@ -106,6 +123,9 @@ pub struct Decision {
     pub reason: String,
     /// Every guardrail that was asked, in order.
     pub verdicts: Vec<Verdict>,
+    /// When it is looked at again: for `defer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// What would be started: present for `start`, and for `notify` and `approve` as what a person can expect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,

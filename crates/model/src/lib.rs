@@ -8,18 +8,24 @@ mod control;
 mod decision;
 mod facts;
 mod finding;
+mod limits;
 mod policy;
 mod remediation;
+mod request;
 mod resource;
-mod rollback;
 mod transition;
+mod usage;
 
 pub use control::{ApiCall, ConfigRule, Control, Pillar, Reversibility, RunbookParameter, Severity};
 pub use decision::{Action, Decision, Guardrail, Outcome, Verdict};
 pub use facts::Calendar;
 pub use finding::{Finding, FindingRef, Signal, Source, Standing, Subject};
-pub use policy::{Limits, Mode, ModeRule, Policy, PolicyError, Selector, Waiver};
-pub use remediation::{Deployment, Progress, Remediation, State, remediation_key};
+pub use limits::{BreakerLimits, FlappingLimits, Limits, PerHour, later};
+pub use policy::{Mode, ModeRule, Policy, PolicyError, RollbackRules, Selector, Waiver};
+pub use remediation::{
+    Deferred, Deployment, Execution, Looker, Progress, Remediation, State, Terms, remediation_key,
+};
+pub use request::{ClearRequest, DueRequest, REQUEST_SOURCE, RollbackRequest};
 pub use resource::{AccountId, ControlId, InvalidName, Region, ResourceRef};
-pub use rollback::RollbackRequest;
 pub use transition::{Said, Transition};
+pub use usage::{Change, Count, Counter, Hour, Stopped, Tally, Usage, breaker_key, tally_key};

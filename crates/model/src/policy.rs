@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     control::{Control, Pillar, Severity},
+    limits::Limits,
     resource::ResourceRef,
 };
 
@@ -109,20 +110,12 @@ pub struct Waiver {
     pub expires: Timestamp,
 }
 
-/// How often.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// When a fix is undone without anybody asking.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Failed attempts in a row on one resource before a person has to look.
-    pub attempts: u32,
-    /// Seconds between two remediations of one resource under one control.
-    pub cooldown_seconds: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { attempts: 3, cooldown_seconds: 900 }
-    }
+pub struct RollbackRules {
+    /// Undo a fix that the detector does not confirm. Otherwise it counts as a failed attempt.
+    pub on_failed_verification: bool,
 }
 
 /// What Plumb may do. The default changes nothing.
@@ -137,6 +130,8 @@ pub struct Policy {
     pub waivers: Vec<Waiver>,
     /// Limits.
     pub limits: Limits,
+    /// Undoing.
+    pub rollback: RollbackRules,
 }
 
 /// Everything wrong with a policy, at once.
@@ -179,9 +174,7 @@ impl Policy {
                 wrong.push(format!("`{place}.match.control` names `{control}`, which is not a control"));
             }
         }
-        if self.limits.attempts == 0 {
-            wrong.push("`limits.attempts` is 0; set `mode: off` to stop".to_owned());
-        }
+        wrong.extend(self.limits.problems());
         if wrong.is_empty() { Ok(()) } else { Err(PolicyError(wrong)) }
     }
 
@@ -264,7 +257,7 @@ mod tests {
                 reason: String::new(),
                 expires: Timestamp::UNIX_EPOCH,
             }],
-            limits: Limits { attempts: 0, cooldown_seconds: 0 },
+            limits: Limits { attempts: 0, ..Limits::default() },
             ..Policy::default()
         };
         let PolicyError(wrong) = policy.check(|_| false).unwrap_err();

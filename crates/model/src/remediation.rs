@@ -1,5 +1,7 @@
 //! The ledger's record: one attempt to bring one resource under one control back to true.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,6 +9,7 @@ use serde_json::Value;
 use crate::{
     decision::{Action, Verdict},
     finding::Source,
+    limits::Limits,
     resource::{AccountId, ControlId, Region, ResourceRef},
 };
 
@@ -36,12 +39,44 @@ pub enum State {
     RollingBack,
     /// A rollback restored the state before: hands off until someone clears it.
     RolledBack,
+    /// A waiver covers it.
+    Waived,
+}
+
+/// Which function looks at a record when its time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looker {
+    /// `remediate`, through the findings queue: something may have to be started.
+    Remediate,
+    /// `track`, through the status queue: something was started.
+    Track,
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 12] = [
+        Self::Detected,
+        Self::AwaitingApproval,
+        Self::Planned,
+        Self::Running,
+        Self::Verifying,
+        Self::Fixed,
+        Self::Unneeded,
+        Self::Failed,
+        Self::Escalated,
+        Self::RollingBack,
+        Self::RolledBack,
+        Self::Waived,
+    ];
+
     /// Whether someone is at work: no second claim may be made.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Planned | Self::Running | Self::Verifying | Self::RollingBack)
+    }
+
+    /// Whether it takes one of the places for runbooks under way: from the claim to the runbook's end.
+    pub fn holds_a_place(self) -> bool {
+        matches!(self, Self::Planned | Self::Running | Self::RollingBack)
     }
 }
 
@@ -83,11 +118,118 @@ pub struct Remediation {
     /// When the detector last said that the resource complies, if it did while the runbook was still running.
     #[serde(default)]
     pub confirmed_at: Option<Timestamp>,
+    /// When it came to stand where it stands.
+    #[serde(default)]
+    pub since: Timestamp,
+    /// When it is looked at again if nothing happens before: what the index `by-due` sorts by. Whole seconds.
+    #[serde(default)]
+    pub due_at: Option<Timestamp>,
+    /// A finding that has to wait.
+    #[serde(default)]
+    pub deferred: Option<Deferred>,
+    /// What holds for this attempt, whatever the policy says by the time it ends.
+    #[serde(default)]
+    pub terms: Terms,
+    /// When it was fixed, the last few times: what tells a fight from a fix.
+    #[serde(default)]
+    pub fixes: Vec<Timestamp>,
+    /// Rollbacks asked for in this generation: each has its own idempotency token.
+    #[serde(default)]
+    pub rollbacks: u32,
+    /// Counts the writes: what makes a write conditional.
+    #[serde(default)]
+    pub revision: u64,
     /// When the record last changed.
     pub updated_at: Timestamp,
 }
 
+/// A finding that has to wait: kept with the record, so that it comes back whoever reported it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deferred {
+    /// When it was seen, by its source.
+    pub observed_at: Option<Timestamp>,
+    /// Until then.
+    pub until: Timestamp,
+    /// Why.
+    pub because: String,
+}
+
+/// What was agreed when a remediation was claimed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Terms {
+    /// The policy's limits.
+    pub limits: Limits,
+    /// Whether a fix that the detector does not confirm is undone.
+    pub roll_back_unverified: bool,
+}
+
+/// An SSM Automation execution as far as Plumb cares.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Execution {
+    /// `AutomationExecutionStatus`, in AWS's words.
+    pub status: String,
+    /// The document's outputs: `Inspect.Compliant`, `Inspect.Before`, …; `true` and `false` are read.
+    pub outputs: BTreeMap<String, Value>,
+    /// Step name to step status, in order.
+    pub steps: Vec<(String, String)>,
+    /// `FailureMessage`.
+    pub failure: Option<String>,
+    /// The document's name.
+    pub document: String,
+    /// The parameters it was started with.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// When SSM started it.
+    pub started_at: Option<Timestamp>,
+}
+
 impl Remediation {
+    /// Nothing but seen.
+    pub fn seen(control: ControlId, resource: ResourceRef, source: Source, now: Timestamp) -> Self {
+        Self {
+            control,
+            resource,
+            generation: 0,
+            state: State::Detected,
+            attempts: 0,
+            source,
+            action: None,
+            execution_id: None,
+            before: None,
+            reason: String::new(),
+            verdicts: Vec::new(),
+            detected_at: now,
+            started_at: None,
+            confirmed_at: None,
+            since: now,
+            due_at: None,
+            deferred: None,
+            terms: Terms::default(),
+            fixes: Vec::new(),
+            rollbacks: 0,
+            revision: 0,
+            updated_at: now,
+        }
+    }
+
+    /// Which function looks at it when its time has come.
+    pub fn looked_at_by(&self) -> Looker {
+        match self.state {
+            State::Running | State::Verifying => Looker::Track,
+            State::RollingBack | State::AwaitingApproval if self.execution_id.is_some() => Looker::Track,
+            State::RollingBack
+            | State::AwaitingApproval
+            | State::Detected
+            | State::Planned
+            | State::Fixed
+            | State::Unneeded
+            | State::Failed
+            | State::Escalated
+            | State::RolledBack
+            | State::Waived => Looker::Remediate,
+        }
+    }
+
     /// The ledger's partition key.
     pub fn key(&self) -> String {
         remediation_key(&self.control, &self.resource)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plumb_model::{Calendar, Deployment, Remediation};
+use plumb_model::{Calendar, Deployment, Remediation, Usage};
 
 /// What is known when a decision is made. What has not been read is absent, never assumed: [`crate::plan`] asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +14,15 @@ pub struct Facts {
     pub prior: Option<Remediation>,
     /// The state of SSM Change Calendars, by name or ARN as the policy spells them; without those not read.
     pub calendars: BTreeMap<String, Calendar>,
+    /// The counters that the claim is limited by. `None` when they have not been read: the claim counts and is refused
+    /// where it would exceed a limit; then they are read, so that the plan made anew can say which.
+    pub usage: Option<Usage>,
 }
 
 impl Facts {
     /// Nothing read yet.
     pub fn new(deployment: Deployment) -> Self {
-        Self { deployment, prior: None, calendars: BTreeMap::new() }
+        Self { deployment, prior: None, calendars: BTreeMap::new(), usage: None }
     }
 }
 

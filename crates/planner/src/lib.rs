@@ -5,6 +5,7 @@
 
 mod facts;
 mod guardrails;
+pub mod life;
 mod rollback;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,11 @@ pub fn plan(control: &Control, policy: &Policy, finding: &Finding, facts: &Facts
                 reasoning.stopped = Some(outcome);
                 (false, because)
             }
+            Ok(Answer::Defer(until, because)) => {
+                reasoning.stopped = Some(Outcome::Defer);
+                reasoning.until = Some(until);
+                (false, because)
+            }
         };
         reasoning.verdicts.push(Verdict { guardrail: *guardrail, passed, because });
         if reasoning.stopped.is_some() {
@@ -75,6 +81,7 @@ pub fn plan(control: &Control, policy: &Policy, finding: &Finding, facts: &Facts
         reason: reasoning.reason(outcome, control),
         action: reasoning.stopped.is_none().then(|| action(control, finding, facts)),
         verdicts: reasoning.verdicts,
+        until: reasoning.until,
     })
 }
 
@@ -83,6 +90,7 @@ pub fn plan(control: &Control, policy: &Policy, finding: &Finding, facts: &Facts
 struct Reasoning {
     verdicts: Vec<Verdict>,
     stopped: Option<Outcome>,
+    until: Option<Timestamp>,
     /// Why it goes no further than it does.
     limited_by: Option<String>,
 }

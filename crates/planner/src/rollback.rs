@@ -23,7 +23,12 @@ pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remedia
             document_version: "$DEFAULT".to_owned(),
             parameters,
             role,
-            client_token: client_token(&prior.control, &prior.resource, prior.generation, "rollback"),
+            client_token: client_token(
+                &prior.control,
+                &prior.resource,
+                prior.generation,
+                &format!("rollback-{}", this_rollback(prior)),
+            ),
             generation: prior.generation,
         }
     });
@@ -41,8 +46,15 @@ pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remedia
             passed: outcome == Outcome::Start,
             because: reason,
         }],
+        until: None,
         action,
     }
+}
+
+/// Which rollback of this generation it is: one that was claimed but never started keeps its number, hence its token;
+/// one that is asked for again after it failed is another.
+pub(crate) fn this_rollback(prior: &Remediation) -> u32 {
+    prior.rollbacks.saturating_add(u32::from(prior.state != State::RollingBack))
 }
 
 fn refusal(control: &Control, prior: &Remediation) -> Option<String> {
@@ -52,7 +64,9 @@ fn refusal(control: &Control, prior: &Remediation) -> Option<String> {
         // Claimed but never started: taken up again, with the same token.
         State::RollingBack if prior.execution_id.is_none() => {}
         State::RollingBack => return Some("already being rolled back".to_owned()),
-        State::Detected | State::AwaitingApproval | State::Unneeded => {
+        // A failed attempt may have changed it, and somebody else the rest.
+        State::Unneeded if prior.before.is_some() => {}
+        State::Detected | State::AwaitingApproval | State::Unneeded | State::Waived => {
             return Some("nothing was changed, so there is nothing to undo".to_owned());
         }
         State::Planned | State::Running => {

@@ -92,7 +92,8 @@ prop_compose! {
                 .into_iter()
                 .map(|(selector, expires)| Waiver { selector, owner: "o".into(), reason: "r".into(), expires })
                 .collect(),
-            limits: Limits { attempts, cooldown_seconds },
+            limits: Limits { attempts, cooldown_seconds, ..Limits::default() },
+            ..Policy::default()
         }
     }
 }
@@ -131,19 +132,7 @@ prop_compose! {
 }
 
 fn states() -> impl Strategy<Value = State> {
-    select(vec![
-        State::Detected,
-        State::AwaitingApproval,
-        State::Planned,
-        State::Running,
-        State::Verifying,
-        State::Fixed,
-        State::Unneeded,
-        State::Failed,
-        State::Escalated,
-        State::RollingBack,
-        State::RolledBack,
-    ])
+    select(State::ALL.to_vec())
 }
 
 type Prior = (State, u64, u32, Timestamp, bool);
@@ -154,21 +143,16 @@ fn priors() -> impl Strategy<Value = Option<Prior>> {
 
 fn record(finding: &Finding, (state, generation, attempts, updated_at, captured): Prior) -> Remediation {
     Remediation {
-        control: finding.control.clone(),
-        resource: finding.resource.clone(),
         generation,
         state,
         attempts,
-        source: finding.source.clone(),
-        action: None,
-        execution_id: None,
         before: captured.then(|| "{}".into()),
-        reason: String::new(),
-        verdicts: Vec::new(),
-        detected_at: updated_at,
-        started_at: None,
-        confirmed_at: None,
-        updated_at,
+        ..Remediation::seen(
+            finding.control.clone(),
+            finding.resource.clone(),
+            finding.source.clone(),
+            updated_at,
+        )
     }
 }
 

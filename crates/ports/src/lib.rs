@@ -3,15 +3,17 @@
 //! `plumb-aws` implements them on AWS; tests implement them in memory.
 
 mod calendars;
+mod ledger;
 pub mod tell;
 
 use std::future::Future;
 
 use jiff::Timestamp;
-use plumb_model::{Action, Policy, Remediation, ResourceRef};
-use serde_json::Value;
+use plumb_model::{Action, Looker, Policy, ResourceRef};
 
 pub use calendars::ReadCalendar;
+pub use ledger::{Ledger, Page, Written, counters_of};
+pub use plumb_model::Execution;
 
 /// What a failed call means for whoever made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,52 +55,10 @@ pub struct PortError {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The answer to a conditional write.
-#[derive(Debug)]
-pub enum Written {
-    /// The record was written.
-    Yes,
-    /// Another record stands there than the one expected; nothing was written.
-    Held(Box<Remediation>),
-}
-
-/// The DynamoDB table of remediations. Every write is conditional.
-pub trait Ledger {
-    /// Writes the record if there is none (`expected` = `None`), or if the one there is still `expected`: the same
-    /// generation, state and time of change. Of several writers that expect the same, exactly one succeeds.
-    fn write(
-        &self,
-        record: &Remediation,
-        expected: Option<&Remediation>,
-    ) -> impl Future<Output = Result<Written, PortError>> + Send;
-
-    /// The record of an SSM execution.
-    fn by_execution(
-        &self,
-        execution_id: &str,
-    ) -> impl Future<Output = Result<Option<Remediation>, PortError>> + Send;
-
-    /// The record of a resource under a control, by [`plumb_model::remediation_key`].
-    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Remediation>, PortError>> + Send;
-}
-
 /// Starts SSM Automation executions.
 pub trait StartAutomation {
     /// Starts the action's document; the execution's id.
     fn start(&self, action: &Action) -> impl Future<Output = Result<String, PortError>> + Send;
-}
-
-/// An SSM Automation execution as far as Plumb cares.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Execution {
-    /// `AutomationExecutionStatus`, in AWS's words.
-    pub status: String,
-    /// The document's outputs: `Inspect.Compliant`, `Inspect.Before`, …; structured values parsed where they are JSON.
-    pub outputs: std::collections::BTreeMap<String, Value>,
-    /// Step name to step status, in order.
-    pub steps: Vec<(String, String)>,
-    /// `FailureMessage`.
-    pub failure: Option<String>,
 }
 
 /// Reads SSM Automation executions.
@@ -111,6 +71,25 @@ pub trait ReadAutomation {
 pub trait PolicySource {
     /// The policy. Cached for a short time; an unreadable or invalid one is an error, never the default.
     fn policy(&self, now: Timestamp) -> impl Future<Output = Result<Policy, PortError>> + Send;
+}
+
+/// What AWS Config last said about a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether it complies; a rule that no longer applies, as to a resource that is gone, has nothing against it.
+    pub complies: bool,
+    /// `ResultRecordedTime`.
+    pub recorded_at: Timestamp,
+}
+
+/// Reads what AWS Config last said about one resource.
+pub trait ReadJudgement {
+    /// A rule's last judgement of a resource; none where it has none.
+    fn judgement(
+        &self,
+        rule: &str,
+        resource: &ResourceRef,
+    ) -> impl Future<Output = Result<Option<Judgement>, PortError>> + Send;
 }
 
 /// Asks AWS Config to judge again.
@@ -133,4 +112,15 @@ pub trait NonCompliant {
 pub trait FindingsQueue {
     /// Sends up to ten messages; the number of those that were not taken.
     fn send(&self, bodies: &[String]) -> impl Future<Output = Result<usize, PortError>> + Send;
+}
+
+/// Sends a message that arrives later, so that something that has to wait costs no receives and blocks no batch.
+pub trait SendLater {
+    /// Sends one message to the queue of whoever looks; it arrives after `seconds`, at most 900.
+    fn send_later(
+        &self,
+        to: Looker,
+        body: &str,
+        seconds: u32,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 }

@@ -9,21 +9,30 @@ use plumb_catalogue::{Heard, controls, listen};
 use plumb_events::Content;
 use plumb_lambda::Unfinished;
 use plumb_model::{
-    Control, Decision, Deployment, Finding, Outcome, Policy, Remediation, RollbackRequest, State,
-    remediation_key,
+    Change, ClearRequest, Control, Decision, Deployment, DueRequest, Finding, Looker, Outcome, Policy,
+    Remediation, RollbackRequest, State, remediation_key,
 };
-use plumb_planner::{Fact, Facts, Plan, plan, plan_rollback};
-use plumb_ports::{Class, Ledger, PolicySource, ReadCalendar, StartAutomation, Written};
+use plumb_planner::{
+    Fact, Facts, Plan,
+    life::{self, Happened},
+    plan, plan_rollback,
+};
+use plumb_ports::{
+    Class, Ledger, PolicySource, ReadCalendar, SendLater, StartAutomation, Written, counters_of,
+};
 use serde_json::{Value, json};
 
 /// How often a decision is taken anew because the record changed under it.
 const TRIES: usize = 4;
 
+/// The longest that the queue itself holds what has to wait, in seconds; what waits longer is found by the sweep.
+const HELD_BY_THE_QUEUE: i64 = 900;
+
 /// How many facts one decision may ask for. A plan never asks twice for the same; this only bounds a mistake.
 const FACTS: usize = 64;
 
 /// Everything that `remediate` needs.
-pub struct Remediator<L, A, P, F> {
+pub struct Remediator<L, A, P, F, Q> {
     /// Where this stack is.
     pub deployment: Deployment,
     /// The table of remediations.
@@ -34,11 +43,20 @@ pub struct Remediator<L, A, P, F> {
     pub policy: P,
     /// What a decision may depend on beside the ledger; read only when it does.
     pub surroundings: F,
+    /// The queues, for what has to wait.
+    pub later: Q,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
 
-impl<L: Ledger, A: StartAutomation, P: PolicySource, F: ReadCalendar> Remediator<L, A, P, F> {
+impl<L, A, P, F, Q> Remediator<L, A, P, F, Q>
+where
+    L: Ledger + Sync,
+    A: StartAutomation,
+    P: PolicySource,
+    F: ReadCalendar,
+    Q: SendLater,
+{
     /// Handles one message: any event that Plumb listens to. The answer lists what was decided.
     ///
     /// # Errors
@@ -55,6 +73,8 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource, F: ReadCalendar> Remediator
                     tracing::info!(kind, outcome = "ignore", reason = "for `track`", "event ignored");
                 }
                 Content::Rollback(request) => decisions.push(self.roll_back(&request).await?),
+                Content::Clear(request) => decisions.extend(self.clear(&request).await?),
+                Content::Due(request) => decisions.extend(self.look(&request).await?),
                 Content::Signals(signals) => {
                     for signal in signals {
                         match listen(controls(), &signal) {
@@ -63,7 +83,7 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource, F: ReadCalendar> Remediator
                             }
                             Heard::Findings(findings) => {
                                 for finding in findings {
-                                    decisions.push(self.remediate(&finding).await?);
+                                    decisions.push(self.remediate(&finding, None).await?);
                                 }
                             }
                         }
@@ -76,26 +96,112 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource, F: ReadCalendar> Remediator
             .map_or_else(|| Ok(json!({ "decisions": decisions })), |reason| Err(Unfinished::Rejected(reason)))
     }
 
-    /// Decides about one finding and carries the decision out.
-    async fn remediate(&self, finding: &Finding) -> Result<Decision, Unfinished> {
+    /// Decides about one finding and carries the decision out. `prior` is its record, if it has been read.
+    async fn remediate(&self, finding: &Finding, prior: Option<Remediation>) -> Result<Decision, Unfinished> {
         let control = control_of(finding.control.as_str())?;
         let policy = self.policy.policy((self.now)()).await?;
-        let mut facts = Facts::new(self.deployment.clone());
+        let mut facts = Facts { prior, ..Facts::new(self.deployment.clone()) };
         for _ in 0..TRIES {
             let (decision, now) = self.decide(control, &policy, finding, &mut facts).await?;
-            let Some(record) = record_of(&decision, finding, facts.prior.as_ref(), now) else {
-                return Ok(reported(decision, finding, None));
-            };
-            match self.ledger.write(&record, facts.prior.as_ref()).await? {
+            let change = self.change(&decision, control, &policy, finding, facts.prior.as_ref(), now);
+            let Some(change) = change else { return Ok(reported(decision, finding, None)) };
+            let record = change.record.clone();
+            match self.ledger.settle(change).await? {
                 Written::Held(standing) => facts.prior = Some(*standing),
-                Written::Yes if decision.outcome == Outcome::Start => {
-                    let execution = self.start(&record).await?;
-                    return Ok(reported(decision, finding, Some(&execution)));
+                Written::Full => {
+                    let counters = counters_of(&record.resource, &record.control, now);
+                    facts.usage = Some(self.ledger.usage(&record, &counters, now).await?);
                 }
-                Written::Yes => return Ok(reported(decision, finding, None)),
+                Written::Yes => {
+                    let execution = self.carry_out(&decision, &record, now).await?;
+                    return Ok(reported(decision, finding, execution.as_deref()));
+                }
             }
         }
-        Err(Unfinished::NotYet("the record kept changing".to_owned()))
+        Err(Unfinished::NotYet("the record or the counters kept changing".to_owned()))
+    }
+
+    /// What a decision does to the record; none when it changes nothing.
+    fn change(
+        &self,
+        decision: &Decision,
+        control: &Control,
+        policy: &Policy,
+        finding: &Finding,
+        prior: Option<&Remediation>,
+        now: Timestamp,
+    ) -> Option<Change> {
+        match (decision.outcome, prior, finding.observed_at) {
+            (Outcome::Reopen, Some(prior), Some(seen)) => {
+                let undo = plan_rollback(control, &self.deployment, prior).action;
+                let undo = undo.as_ref().filter(|_| prior.terms.roll_back_unverified);
+                life::next(prior, &Happened::Disagreed { seen, undo }, now)
+            }
+            _ => life::claim(decision, finding, prior, policy, now).or_else(|| life::laid_aside(prior?, now)),
+        }
+    }
+
+    /// What follows once a decision is in the ledger; the execution's id, if a runbook was started.
+    async fn carry_out(
+        &self,
+        decision: &Decision,
+        record: &Remediation,
+        now: Timestamp,
+    ) -> Result<Option<String>, Unfinished> {
+        let claimed = matches!(record.state, State::Planned | State::RollingBack);
+        match decision.outcome {
+            Outcome::Start | Outcome::Reopen if claimed => self.start(record).await.map(Some),
+            Outcome::Defer => {
+                let wait = record.due_at.map_or(i64::MAX, |due| due.duration_since(now).as_secs());
+                if wait < HELD_BY_THE_QUEUE {
+                    let body = DueRequest::of(record).event(now).to_string();
+                    let seconds = u32::try_from(wait.saturating_add(1)).unwrap_or(1);
+                    self.later.send_later(Looker::Remediate, &body, seconds).await?;
+                }
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Looks at a record whose time has come: a claim that may not have been started, or something that had to wait.
+    async fn look(&self, request: &DueRequest) -> Result<Option<Decision>, Unfinished> {
+        let key = remediation_key(&request.control, &request.resource);
+        let Some(record) = self.ledger.get(&key).await? else {
+            tracing::info!(key, outcome = "ignore", reason = "there is no such record", "event ignored");
+            return Ok(None);
+        };
+        if record.looked_at_by() != Looker::Remediate {
+            tracing::info!(key, outcome = "ignore", reason = "for `track`", "event ignored");
+            return Ok(None);
+        }
+        if record.state == State::RollingBack {
+            self.start(&record).await?;
+            return Ok(None);
+        }
+        self.remediate(&life::waiting(&record), Some(record)).await.map(Some)
+    }
+
+    /// Lets Plumb touch a resource again, and looks at it at once: its detector has nothing new to say.
+    async fn clear(&self, request: &ClearRequest) -> Result<Option<Decision>, Unfinished> {
+        let key = remediation_key(&request.control, &request.resource);
+        let (by, now) = (request.requested_by.as_str(), (self.now)());
+        let record = self.ledger.get(&key).await?;
+        let record =
+            record.ok_or_else(|| Unfinished::Rejected(format!("there is no remediation `{key}`")))?;
+        let Some(change) = life::next(&record, &Happened::Cleared { by }, now) else {
+            let reason = "nothing keeps Plumb off it";
+            tracing::info!(key, requested_by = by, outcome = "ignore", reason, state = ?record.state, "clear ignored");
+            return Ok(None);
+        };
+        let cleared = change.record.clone();
+        match self.ledger.settle(change).await? {
+            Written::Held(_) | Written::Full => Err(Unfinished::NotYet("the record changed".to_owned())),
+            Written::Yes => {
+                tracing::info!(key, requested_by = by, from = ?record.state, "cleared");
+                self.remediate(&life::waiting(&cleared), Some(cleared)).await.map(Some)
+            }
+        }
     }
 
     /// Plans, reading each fact that the plan asks for; the decision, and when it was made.
@@ -137,17 +243,13 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource, F: ReadCalendar> Remediator
         let now = (self.now)();
         let decision = plan_rollback(control, &self.deployment, &prior);
         let requested_by = request.requested_by.as_str();
-        if let Some(action) = decision.action.clone() {
-            let record = Remediation {
-                state: State::RollingBack,
-                action: Some(action),
-                execution_id: None,
-                reason: format!("rollback asked for by {requested_by}"),
-                updated_at: now,
-                ..prior.clone()
-            };
-            match self.ledger.write(&record, Some(&prior)).await? {
-                Written::Held(_) => return Err(Unfinished::NotYet("the record changed".to_owned())),
+        let because = format!("rollback asked for by {requested_by}");
+        if let Some(change) = life::undo(&decision, &prior, because, now) {
+            let record = change.record.clone();
+            match self.ledger.settle(change).await? {
+                Written::Held(_) | Written::Full => {
+                    return Err(Unfinished::NotYet("the record changed".to_owned()));
+                }
                 Written::Yes => self.start(&record).await?,
             };
         }
@@ -163,85 +265,27 @@ impl<L: Ledger, A: StartAutomation, P: PolicySource, F: ReadCalendar> Remediator
         let Some(action) = &claimed.action else {
             return Err(Unfinished::Rejected("a claim without an action".to_owned()));
         };
-        let undoing = claimed.state == State::RollingBack;
         let started = self.automation.start(action).await;
-        let now = (self.now)();
-        let (after, answer) = match started {
-            Ok(execution) => {
-                let running = Remediation {
-                    state: if undoing { State::RollingBack } else { State::Running },
-                    execution_id: Some(execution.clone()),
-                    started_at: Some(now),
-                    confirmed_at: None,
-                    updated_at: now,
-                    ..claimed.clone()
-                };
-                (running, Ok(execution))
+        let happened = match &started {
+            Ok(execution) => Happened::Started { execution_id: execution },
+            // The claim stays: the message comes back and takes it up, with the same token; at last the sweep does.
+            Err(error) if matches!(error.class, Class::Retry | Class::Ambiguous) => {
+                return Ok(started?);
             }
-            // The claim stays: the message comes back and takes it up, with the same token.
-            Err(error) if matches!(error.class, Class::Retry | Class::Ambiguous) => return Err(error.into()),
-            Err(error) => {
-                let failed = Remediation {
-                    state: if undoing { State::Escalated } else { State::Failed },
-                    attempts: claimed.attempts.saturating_add(1),
-                    reason: format!("the runbook could not be started: {error}"),
-                    updated_at: now,
-                    ..claimed.clone()
-                };
-                (failed, Err(error.into()))
-            }
+            Err(error) => Happened::NotStarted { because: error.to_string() },
         };
-        if let Written::Held(standing) = self.ledger.write(&after, Some(claimed)).await? {
+        if let Some(change) = life::next(claimed, &happened, (self.now)())
+            && let Written::Held(standing) = self.ledger.settle(change).await?
+            && standing.execution_id.as_ref() != started.as_ref().ok()
+        {
             tracing::warn!(key = claimed.key(), state = ?standing.state, "someone else moved the record meanwhile");
         }
-        answer
+        Ok(started?)
     }
 }
 
 fn control_of(id: &str) -> Result<&'static Control, Unfinished> {
     plumb_catalogue::control(id).ok_or_else(|| Unfinished::Rejected(format!("there is no control `{id}`")))
-}
-
-/// The record that a decision asks for; none when nothing changes.
-fn record_of(
-    decision: &Decision,
-    finding: &Finding,
-    prior: Option<&Remediation>,
-    now: Timestamp,
-) -> Option<Remediation> {
-    let state = match decision.outcome {
-        Outcome::Start => State::Planned,
-        Outcome::Notify => State::Detected,
-        Outcome::Approve => State::AwaitingApproval,
-        Outcome::Defer | Outcome::Skip | Outcome::Ignore | Outcome::Reject => return None,
-    };
-    if state != State::Planned && prior.is_some_and(|prior| prior.state == state) {
-        return None;
-    }
-    let generation = match (&decision.action, state) {
-        (Some(action), State::Planned) => action.generation,
-        _ => prior.map_or(0, |prior| prior.generation),
-    };
-    Some(Remediation {
-        control: finding.control.clone(),
-        resource: finding.resource.clone(),
-        generation,
-        state,
-        attempts: prior.map_or(0, |prior| match prior.state {
-            State::Failed | State::Planned => prior.attempts,
-            _ => 0,
-        }),
-        source: finding.source.clone(),
-        action: decision.action.clone(),
-        execution_id: None,
-        before: None,
-        reason: decision.reason.clone(),
-        verdicts: decision.verdicts.clone(),
-        detected_at: finding.observed_at.unwrap_or(now),
-        started_at: None,
-        confirmed_at: None,
-        updated_at: now,
-    })
 }
 
 /// The one summary line of a finding.

@@ -4,7 +4,7 @@
 #![recursion_limit = "256"]
 
 use lambda_runtime::Error;
-use plumb_aws::{Automation, Aws, DynamoLedger, ParameterPolicy, Settings, Surroundings};
+use plumb_aws::{Automation, Aws, DynamoLedger, LookAgain, ParameterPolicy, Settings, Surroundings};
 use plumb_lambda::{init, now, serve};
 use plumb_remediate::Remediator;
 
@@ -14,6 +14,8 @@ async fn main() -> Result<(), Error> {
     let deployment = settings.deployment.clone();
     let table = Settings::required(settings.ledger_table.as_ref(), "PLUMB_LEDGER_TABLE")?;
     let parameter = Settings::required(settings.policy_parameter.as_ref(), "PLUMB_POLICY_PARAMETER")?;
+    let findings = Settings::required(settings.findings_queue_url.as_ref(), "PLUMB_FINDINGS_QUEUE_URL")?;
+    let status = Settings::required(settings.status_queue_url.as_ref(), "PLUMB_STATUS_QUEUE_URL")?;
     let aws = Aws::new(settings);
     let remediator = Remediator {
         deployment,
@@ -21,7 +23,9 @@ async fn main() -> Result<(), Error> {
         automation: Automation(&aws),
         policy: ParameterPolicy::new(&aws, parameter, |id| plumb_catalogue::control(id).is_some()),
         surroundings: Surroundings(&aws),
+        later: LookAgain::new(&aws, findings, status),
         now,
     };
-    serve(async |body: &str| remediator.handle(body).await).await
+    // On the heap: the future of a whole message is some 20 KB.
+    serve(async |body: &str| Box::pin(remediator.handle(body)).await).await
 }

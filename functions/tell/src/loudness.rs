@@ -20,9 +20,12 @@ pub(crate) fn loudness(transition: &Transition) -> Loudness {
         State::Escalated | State::RolledBack => Loudness::Now,
         State::Failed if transition.severity >= Severity::Critical => Loudness::Now,
         State::Detected | State::AwaitingApproval | State::Fixed | State::Failed => Loudness::Digest,
-        State::Planned | State::Running | State::Verifying | State::RollingBack | State::Unneeded => {
-            Loudness::Silent
-        }
+        State::Planned
+        | State::Running
+        | State::Verifying
+        | State::RollingBack
+        | State::Unneeded
+        | State::Waived => Loudness::Silent,
     }
 }
 
@@ -34,7 +37,12 @@ pub(crate) fn workflow(to: State) -> Option<&'static str> {
         State::AwaitingApproval | State::Running | State::Failed | State::Escalated | State::RolledBack => {
             Some("NOTIFIED")
         }
-        State::Detected | State::Planned | State::Verifying | State::RollingBack | State::Unneeded => None,
+        State::Detected
+        | State::Planned
+        | State::Verifying
+        | State::RollingBack
+        | State::Unneeded
+        | State::Waived => None,
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) fn advice(to: State) -> &'static str {
             "Nothing is changed in this mode. `plumb plan` shows what would be; the policy decides."
         }
         State::Fixed => "Nothing. `plumb rollback` undoes it.",
+        State::Waived => "Nothing until the waiver ends.",
         State::Planned | State::Running | State::Verifying | State::RollingBack | State::Unneeded => {
             "Nothing."
         }

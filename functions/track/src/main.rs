@@ -4,7 +4,7 @@
 #![recursion_limit = "256"]
 
 use lambda_runtime::Error;
-use plumb_aws::{Automation, Aws, Config, DynamoLedger, Settings};
+use plumb_aws::{Automation, Aws, Config, DynamoLedger, LookAgain, Settings};
 use plumb_lambda::{init, now, serve};
 use plumb_track::Tracker;
 
@@ -13,13 +13,17 @@ async fn main() -> Result<(), Error> {
     let settings = init()?;
     let deployment = settings.deployment.clone();
     let table = Settings::required(settings.ledger_table.as_ref(), "PLUMB_LEDGER_TABLE")?;
+    let findings = Settings::required(settings.findings_queue_url.as_ref(), "PLUMB_FINDINGS_QUEUE_URL")?;
+    let status = Settings::required(settings.status_queue_url.as_ref(), "PLUMB_STATUS_QUEUE_URL")?;
     let aws = Aws::new(settings);
     let tracker = Tracker {
         ledger: DynamoLedger::new(&aws, table),
         automation: Automation(&aws),
         config: Config::new(&aws, deployment.account.clone(), deployment.region.clone()),
+        later: LookAgain::new(&aws, findings, status),
         deployment,
         now,
     };
-    serve(async |body: &str| tracker.handle(body).await).await
+    // On the heap: the future of a whole message is some 20 KB.
+    serve(async |body: &str| Box::pin(tracker.handle(body)).await).await
 }

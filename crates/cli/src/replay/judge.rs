@@ -87,6 +87,17 @@ impl Judge {
                 );
                 (Outcome::Ignore, format!("{what}: that depends on the ledger, which replay doesn't read"))
             }
+            Content::Clear(request) => {
+                let what = format!(
+                    "{} lets Plumb touch {} under `{}` again",
+                    request.requested_by, request.resource, request.control
+                );
+                (Outcome::Ignore, format!("{what}: that depends on the ledger, which replay doesn't read"))
+            }
+            Content::Due(request) => {
+                let what = format!("it is time to look at {} under `{}`", request.resource, request.control);
+                (Outcome::Ignore, format!("{what}: that depends on the ledger, which replay doesn't read"))
+            }
             Content::Ignored(reason) => (Outcome::Ignore, reason),
             Content::Rejected(reason) => (Outcome::Reject, reason),
         };

@@ -1,26 +1,33 @@
-//! Attempts and cooldown: not too often, not too soon after the last.
+//! Attempts, cooldown and backoff: not too often, not too soon after the last.
 
-use jiff::SignedDuration;
-use plumb_model::{Outcome, State};
+use plumb_model::{Outcome, State, later};
 
-use super::{Answered, Question, pass, stop};
+use super::{Answered, Question, defer, pass, stop};
 
 pub(super) fn ask(q: &Question<'_>) -> Answered {
     let Some(prior) = &q.facts.prior else { return pass("the first attempt") };
     let limits = &q.policy.limits;
-    let cooldown = SignedDuration::from_secs(i64::from(limits.cooldown_seconds));
-    let cooling = q.now.duration_since(prior.updated_at) < cooldown;
+    let wait = limits.backoff(prior.attempts);
+    let ready = later(prior.since, wait.as_secs());
     match prior.state {
         State::RolledBack => stop(Outcome::Skip, "rolled back: hands off until someone clears it"),
         State::Escalated => stop(Outcome::Skip, "escalated: a person has to look first"),
         State::Failed if prior.attempts >= limits.attempts => {
-            stop(Outcome::Skip, format!("failed {} times: a person has to look first", prior.attempts))
+            stop(Outcome::Escalate, format!("failed {} times: a person has to look first", prior.attempts))
         }
-        State::Failed | State::Fixed | State::Unneeded if cooling => stop(
-            Outcome::Defer,
-            format!("handled at {}, within the cooldown of {} s", prior.updated_at, limits.cooldown_seconds),
-        ),
+        State::Failed | State::Fixed | State::Unneeded if q.now < ready => {
+            let (at, seconds) = (prior.since, wait.as_secs());
+            defer(ready, format!("handled at {at}, within the cooldown of {seconds} s"))
+        }
         State::Failed => pass(format!("attempt {} of {}", prior.attempts.saturating_add(1), limits.attempts)),
-        _ => pass("the first attempt"),
+        State::Detected
+        | State::AwaitingApproval
+        | State::Planned
+        | State::Running
+        | State::Verifying
+        | State::Fixed
+        | State::Unneeded
+        | State::RollingBack
+        | State::Waived => pass("the first attempt"),
     }
 }

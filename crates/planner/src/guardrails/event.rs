@@ -15,12 +15,9 @@ pub(super) fn ask(q: &Question<'_>) -> Answered {
         }
         Standing::Deleted => stop(Outcome::Ignore, format!("the resource is gone, says {by}")),
         Standing::Violating => match (&q.facts.prior, q.finding.observed_at) {
-            (Some(prior), Some(seen)) if settled(prior.state) && seen <= prior.updated_at => stop(
+            (Some(prior), Some(seen)) if settled(prior.state) && seen <= prior.since => stop(
                 Outcome::Ignore,
-                format!(
-                    "stale: seen at {seen}, but the resource was read and complied at {}",
-                    prior.updated_at
-                ),
+                format!("stale: seen at {seen}, but the resource was read and complied at {}", prior.since),
             ),
             _ => pass(match q.finding.source {
                 Source::ApiCall { .. } => format!("worth a look after {by}"),

@@ -1,9 +1,10 @@
 //! Is it already being dealt with?
 
 use jiff::SignedDuration;
-use plumb_model::{Outcome, Remediation, State};
+use plumb_model::{Outcome, State};
 
 use super::{Answered, Question, pass, stop};
+use crate::life::believable;
 
 /// How long a claim without an execution belongs to the one who made it. Longer than a `remediate` invocation may take,
 /// shorter than the queue's visibility timeout, so that the message that comes back takes the claim up.
@@ -13,15 +14,18 @@ pub(super) fn ask(q: &Question<'_>) -> Answered {
     let Some(prior) = &q.facts.prior else { return pass("nothing is under way") };
     let execution = prior.execution_id.as_deref().unwrap_or("no execution yet");
     match prior.state {
-        State::Planned if q.now.duration_since(prior.updated_at) >= CLAIM_LEASE => {
-            pass(format!("claimed at {} but never started: taken up again", prior.updated_at))
+        State::Planned if q.now.duration_since(prior.since) >= CLAIM_LEASE => {
+            pass(format!("claimed at {} but never started: taken up again", prior.since))
         }
         State::Planned => stop(Outcome::Skip, "already claimed: its runbook is being started"),
         State::Running => stop(Outcome::Skip, format!("already being fixed ({execution})")),
-        State::Verifying if still_violating(q, prior) => {
-            pass(format!("fixed at {}, but the detector still disagrees", prior.updated_at))
-        }
-        State::Verifying => stop(Outcome::Skip, format!("already fixed, being verified ({execution})")),
+        State::Verifying => match q.finding.observed_at {
+            Some(seen) if believable(prior, seen) => stop(
+                Outcome::Reopen,
+                format!("fixed at {}, but the detector disagrees as of {seen}", prior.since),
+            ),
+            _ => stop(Outcome::Skip, format!("already fixed, being verified ({execution})")),
+        },
         State::RollingBack => stop(Outcome::Skip, format!("being rolled back ({execution})")),
         State::Detected
         | State::AwaitingApproval
@@ -29,12 +33,7 @@ pub(super) fn ask(q: &Question<'_>) -> Answered {
         | State::Unneeded
         | State::Failed
         | State::Escalated
-        | State::RolledBack => pass("nothing is under way"),
+        | State::RolledBack
+        | State::Waived => pass("nothing is under way"),
     }
-}
-
-/// The detector saw the violation after the fix, and has had the cooldown to catch up.
-fn still_violating(q: &Question<'_>, prior: &Remediation) -> bool {
-    let cooldown = SignedDuration::from_secs(i64::from(q.policy.limits.cooldown_seconds));
-    q.finding.observed_at.is_some_and(|seen| seen.duration_since(prior.updated_at) > cooldown)
 }

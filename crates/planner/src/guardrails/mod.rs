@@ -4,8 +4,12 @@
 //! what is unknown for harmless. Adding one: a variant of [`Guardrail`], a file here, a line in [`IN_ORDER`].
 
 mod attempts;
+mod blast_radius;
+mod breaker;
+mod concurrency;
 mod control;
 mod event;
+mod flapping;
 mod in_progress;
 mod mode;
 mod scope;
@@ -35,6 +39,8 @@ pub(crate) enum Answer {
     Limit(Mode, String),
     /// No further.
     Stop(Outcome, String),
+    /// Not before then.
+    Defer(Timestamp, String),
 }
 
 /// An answer, or the fact without which there is none.
@@ -50,6 +56,10 @@ pub(crate) const IN_ORDER: &[(Guardrail, Ask)] = &[
     (Guardrail::Mode, mode::ask),
     (Guardrail::InProgress, in_progress::ask),
     (Guardrail::Attempts, attempts::ask),
+    (Guardrail::Flapping, flapping::ask),
+    (Guardrail::BlastRadius, blast_radius::ask),
+    (Guardrail::Breaker, breaker::ask),
+    (Guardrail::Concurrency, concurrency::ask),
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]
@@ -65,6 +75,11 @@ fn limit(mode: Mode, because: impl Into<String>) -> Answered {
 #[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]
 fn stop(outcome: Outcome, because: impl Into<String>) -> Answered {
     Ok(Answer::Stop(outcome, because.into()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]
+fn defer(until: Timestamp, because: impl Into<String>) -> Answered {
+    Ok(Answer::Defer(until, because.into()))
 }
 
 fn said_by(source: &Source) -> String {
