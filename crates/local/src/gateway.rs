@@ -274,10 +274,13 @@ impl Gateway {
                     Err(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
                 }
             }
-            _ => plain(
-                StatusCode::NOT_FOUND,
-                "see `/_plumb/health`, `/_plumb/calls`, `/_plumb/events` and `/_plumb/stubs`",
-            ),
+            _ => match self.config.page(method, uri) {
+                Some(answer) => json_answer(200, &answer, None),
+                None => plain(
+                    StatusCode::NOT_FOUND,
+                    "see `/_plumb/health`, `/_plumb/calls`, `/_plumb/events`, `/_plumb/stubs` and `POST /_plumb/schedule`",
+                ),
+            },
         }
     }
 }

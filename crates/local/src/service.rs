@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use axum::http::{Method, Uri};
 use plumb_automation::Declared;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +24,11 @@ pub trait Service: Send + Sync {
 
     /// Answers one request.
     fn handle<'a>(&'a self, request: &'a Request) -> Answer<'a, Result<Value, AwsError>>;
+
+    /// Answers a page of the service's own below `/_plumb/`; nothing if it has no such page.
+    fn page(&self, _method: &Method, _uri: &Uri) -> Option<Value> {
+        None
+    }
 
     /// Runs once, after everything is up; may spawn tasks (they die with the runtime).
     fn started(&self) -> Answer<'_, ()> {

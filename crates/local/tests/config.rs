@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "config/items.rs"]
+mod items;
 mod support;
 
 use std::collections::BTreeSet;
@@ -29,9 +31,15 @@ async fn rules_judge_real_resources_and_tell_of_changes() {
     rules_are_put_described_and_refused(&aws).await;
     every_rule_finds_its_violation_and_its_end(&aws).await;
     results_come_in_pages(&aws).await;
-    custom_rules_take_evaluations(&aws).await;
     let queue = rule_with_queue(&aws, "Config Rules Compliance Change").await;
     a_change_reaches_a_queue_in_the_shape_of_aws(&aws, &queue).await;
+    aws.local.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_are_recorded_as_configuration_items() {
+    let aws = Aws::start("config-items").await;
+    items::one_of_each_type_is_recorded_in_the_shape_of_aws(&aws).await;
     aws.local.stop().await;
 }
 
@@ -189,33 +197,6 @@ async fn results_come_in_pages(aws: &Aws) {
     let status = json!({"ConfigRuleNames": ["bucket-public"]});
     let status = aws.call("config", "DescribeConfigRuleEvaluationStatus", status).await;
     assert!(status["ConfigRulesEvaluationStatus"][0]["LastSuccessfulEvaluationTime"].is_string(), "{status}");
-}
-
-async fn custom_rules_take_evaluations(aws: &Aws) {
-    let source = json!({
-        "Owner": "CUSTOM_LAMBDA", "SourceIdentifier": "arn:aws:lambda:us-east-1:123456789012:function:judge",
-        "SourceDetails": [{"EventSource": "aws.config", "MessageType": "ScheduledNotification"}],
-    });
-    aws.call("config", "PutConfigRule", json!({"ConfigRule": {"ConfigRuleName": "own", "Source": source}}))
-        .await;
-    let evaluation = json!({
-        "ComplianceResourceType": "AWS::S3::Bucket", "ComplianceResourceId": "paged-0",
-        "ComplianceType": "NON_COMPLIANT", "Annotation": "because", "OrderingTimestamp": "2024-11-29T19:43:35Z",
-    });
-    let put = json!({"Evaluations": [evaluation], "ResultToken": "own"});
-    aws.call("config", "PutEvaluations", put.clone()).await;
-    verdict(aws, "own", "paged-0", Some("NON_COMPLIANT")).await;
-    let wrong = json!({"Evaluations": put["Evaluations"], "ResultToken": "nonesuch"});
-    assert_eq!(
-        aws.try_call("config", "PutEvaluations", wrong).await.unwrap_err().code,
-        "InvalidResultTokenException"
-    );
-    aws.call("config", "DeleteConfigRule", json!({"ConfigRuleName": "own"})).await;
-    let gone = json!({"ConfigRuleName": "own"});
-    assert_eq!(
-        aws.try_call("config", "DeleteConfigRule", gone).await.unwrap_err().code,
-        "NoSuchConfigRuleException"
-    );
 }
 
 async fn a_change_reaches_a_queue_in_the_shape_of_aws(aws: &Aws, queue: &str) {

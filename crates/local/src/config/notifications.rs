@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     evaluation::{Evaluation, Resource},
+    history::Recorded,
+    invocation,
+    item::millis,
     rule::Change,
 };
 use crate::eventbridge::{Origin, event};
@@ -38,6 +41,13 @@ pub(super) fn compliance_change(
         detail.insert("oldEvaluationResult".to_owned(), result(rule, &change.resource, old));
     }
     event(origin, "Config Rules Compliance Change", at, &[], Value::Object(detail))
+}
+
+/// `Config Configuration Item Change`: an item that was recorded, or its summary if it is too large.
+pub(super) fn item_change(origin: Origin<'_>, recorded: &Recorded, at: Timestamp) -> Value {
+    let resources = [recorded.item.found.arn.clone()];
+    let detail = invocation::notification(recorded, at);
+    event(origin, "Config Configuration Item Change", at, &resources, detail)
 }
 
 /// `Config Rules Re-evaluation Status`: an evaluation that somebody asked for has started.
@@ -75,10 +85,6 @@ fn result(rule: &str, resource: &Resource, evaluation: &Evaluation) -> Value {
         result.insert("annotation".to_owned(), json!(annotation));
     }
     Value::Object(result)
-}
-
-fn millis(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 #[cfg(test)]

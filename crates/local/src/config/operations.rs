@@ -9,7 +9,7 @@ use super::{
     evaluation::{Compliance, Evaluation, Judgement, Resource},
     evaluator::{Evaluator, Wish},
     recorder,
-    rule::{Rule, RuleSource},
+    rule::Rule,
     store::{Rules, named, no_such_rule},
 };
 use crate::{
@@ -19,6 +19,12 @@ use crate::{
 };
 
 type Operation = fn(&Evaluator, &Request) -> Result<Value, AwsError>;
+
+/// Evaluations in one `PutEvaluations`.
+const MOST_EVALUATIONS: usize = 100;
+
+/// An evaluation's annotation, in characters.
+const LONGEST_ANNOTATION: usize = 256;
 
 /// Rules in one Region and account.
 const MOST_RULES: usize = 1000;
@@ -61,6 +67,7 @@ fn put_rule(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError>
         rules.insert(name.clone(), rule);
         Ok(())
     })?;
+    evaluator.recording.history.with(&request.region, |_| ());
     evaluator.ask(Wish::Rule { region: request.region.clone(), name });
     Ok(json!({}))
 }
@@ -68,6 +75,7 @@ fn put_rule(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError>
 fn delete_rule(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
     let name = required(request, "ConfigRuleName")?;
     evaluator.store.with(&request.region, |rules| rules.remove(name)).ok_or_else(|| no_such_rule(name))?;
+    evaluator.invoker.forget(&request.region, name);
     Ok(json!({}))
 }
 
@@ -165,35 +173,34 @@ fn compliance_by_resource(evaluator: &Evaluator, request: &Request) -> Result<Va
 
 fn put_evaluations(evaluator: &Evaluator, request: &Request) -> Result<Value, AwsError> {
     let token = required(request, "ResultToken")?;
-    let evaluations = request.body.get("Evaluations").and_then(Value::as_array);
-    let judgements = evaluations
-        .into_iter()
-        .flatten()
-        .map(judgement)
-        .collect::<Result<Vec<(Judgement, Timestamp)>, _>>()?;
+    let evaluations =
+        request.body.get("Evaluations").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if evaluations.len() > MOST_EVALUATIONS {
+        return Err(validation(format!(
+            "Value at 'evaluations' failed to satisfy constraint: Member must have length less than or equal to \
+             {MOST_EVALUATIONS}"
+        )));
+    }
+    let judgements = evaluations.iter().map(judgement).collect::<Result<Vec<(Judgement, Timestamp)>, _>>()?;
     if request.body.get("TestMode").and_then(Value::as_bool) == Some(true) {
         return Ok(json!({"FailedEvaluations": []}));
     }
+    let invoked = evaluator.invoker.tokens.find(token).filter(|invoked| invoked.region == request.region);
+    let invoked = invoked.ok_or_else(|| {
+        AwsError::client("InvalidResultTokenException", "The specified ResultToken is not valid.")
+    })?;
     let now = Timestamp::now();
     let (arn, changes) = evaluator.store.with(&request.region, |rules| {
-        let rule = rules.get_mut(token).filter(|rule| matches!(rule.source, RuleSource::Custom)).ok_or_else(
-            || {
-                AwsError::client(
-                    "InvalidResultTokenException",
-                    format!(
-                        "`{token}` is not a result token; local AWS takes the name of a custom rule for one"
-                    ),
-                )
-            },
-        )?;
+        let rule = rules.get_mut(&invoked.rule).ok_or_else(|| no_such_rule(&invoked.rule))?;
         rule.status.succeeded = Some(now);
+        rule.status.error = None;
         let changes = judgements
             .into_iter()
-            .flat_map(|(judgement, ordered)| rule.update([judgement], ordered, now, now))
+            .flat_map(|(judgement, ordered)| rule.update([judgement], ordered, invoked.at, now))
             .collect::<Vec<_>>();
         Ok((rule.arn.clone(), changes))
     })?;
-    evaluator.tell(&request.account, &request.region, token, &arn, &changes);
+    evaluator.tell(&request.account, &request.region, &invoked.rule, &arn, &changes);
     Ok(json!({"FailedEvaluations": []}))
 }
 
@@ -208,6 +215,13 @@ fn judgement(evaluation: &Value) -> Result<(Judgement, Timestamp), AwsError> {
     let mut judgement =
         Judgement::of(text("ComplianceResourceType")?, text("ComplianceResourceId")?, compliance);
     judgement.annotation = evaluation.get("Annotation").and_then(Value::as_str).map(str::to_owned);
+    let length = judgement.annotation.as_ref().map_or(1, |annotation| annotation.chars().count());
+    if !(1..=LONGEST_ANNOTATION).contains(&length) {
+        return Err(validation(format!(
+            "Value at 'evaluations.member.annotation' failed to satisfy constraint: Member must have length between 1 \
+             and {LONGEST_ANNOTATION}"
+        )));
+    }
     let ordered = evaluation.get("OrderingTimestamp").and_then(timestamp);
     Ok((judgement, ordered.ok_or_else(|| invalid("an evaluation has no `OrderingTimestamp`"))?))
 }
@@ -307,4 +321,9 @@ fn required<'a>(request: &'a Request, name: &str) -> Result<&'a str, AwsError> {
 
 fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("InvalidParameterValueException", message)
+}
+
+/// What is caught by the API's model, before the service looks at it.
+fn validation(message: impl std::fmt::Display) -> AwsError {
+    AwsError::client("ValidationException", format!("1 validation error detected: {message}"))
 }

@@ -101,6 +101,11 @@ impl<'s> Reader<'s> {
         self.region
     }
 
+    /// An ARN in the reader's Region and account.
+    pub(super) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+    }
+
     /// One call; the answer is the same for the rest of the pass.
     pub(super) async fn call(
         &self,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
+    custom::CustomRule,
     evaluation::{Compliance, Evaluation, Judgement, Resource, epoch},
     managed::{self, ManagedRule, Parameters},
 };
@@ -30,14 +31,22 @@ pub(super) struct Rule {
 pub(super) enum RuleSource {
     /// One of the managed rules, with its parameters.
     Managed(&'static ManagedRule, Parameters),
-    /// A customer's own: its results come through `PutEvaluations`.
-    Custom,
+    /// A customer's own function: its results come through `PutEvaluations`.
+    Custom(CustomRule),
+    /// A customer's own Guard policy, which nobody evaluates here.
+    Policy,
 }
 
 /// `DescribeConfigRuleEvaluationStatus`.
 #[derive(Debug, Default, Clone)]
 pub(super) struct EvaluationStatus {
     pub(super) activated: Option<Timestamp>,
+    /// When its function was last invoked, or the rule last judged.
+    pub(super) invoked: Option<Timestamp>,
+    /// When its function could last not be invoked.
+    pub(super) not_invoked: Option<Timestamp>,
+    /// When a periodic rule's time was last.
+    pub(super) scheduled: Option<Timestamp>,
     pub(super) succeeded: Option<Timestamp>,
     pub(super) failed: Option<Timestamp>,
     pub(super) error: Option<(String, String)>,
@@ -78,7 +87,6 @@ impl Rule {
             )));
         }
         let source = source(members)?;
-        check_scope(members.get("Scope"))?;
         let id = identifier(account, region, name);
         let mut as_put: Map<String, Value> = PUT_MEMBERS
             .iter()
@@ -137,6 +145,10 @@ impl Rule {
     ) -> Vec<Change> {
         let mut changes = Vec::new();
         for Judgement { resource, compliance, annotation } in judgements {
+            // What was judged of an earlier state says nothing about the one that was judged since.
+            if self.evaluations.get(&resource).is_some_and(|known| known.ordered > ordered) {
+                continue;
+            }
             let new = Evaluation { compliance, annotation, ordered, invoked, recorded };
             let old = if compliance == Compliance::NotApplicable {
                 self.evaluations.remove(&resource)
@@ -169,13 +181,14 @@ impl Rule {
         members.insert("ConfigRuleArn".to_owned(), json!(self.arn));
         members.insert("ConfigRuleId".to_owned(), json!(self.id));
         let status = &self.status;
-        let evaluated = status.succeeded.is_some() || status.failed.is_some();
+        let evaluated = [status.invoked, status.not_invoked, status.succeeded, status.failed];
+        let evaluated = evaluated.iter().any(Option::is_some);
         members.insert("FirstEvaluationStarted".to_owned(), json!(evaluated));
         for (name, time) in [
             ("FirstActivatedTime", status.activated),
-            ("LastSuccessfulInvocationTime", status.succeeded),
+            ("LastSuccessfulInvocationTime", status.invoked),
             ("LastSuccessfulEvaluationTime", status.succeeded),
-            ("LastFailedInvocationTime", status.failed),
+            ("LastFailedInvocationTime", status.not_invoked),
             ("LastFailedEvaluationTime", status.failed),
         ] {
             if let Some(time) = time {
@@ -192,9 +205,9 @@ impl Rule {
 
 fn check_scope(scope: Option<&Value>) -> Result<(), AwsError> {
     match scope {
-        Some(scope) if text(scope, "TagKey").is_some() => {
-            Err(invalid("local AWS doesn't judge by tag; leave `Scope.TagKey` out, or give resource types"))
-        }
+        Some(scope) if text(scope, "TagKey").is_some() => Err(invalid(
+            "local AWS's managed rules don't judge by tag; leave `Scope.TagKey` out, or give resource types",
+        )),
         _ => Ok(()),
     }
 }
@@ -210,12 +223,11 @@ fn source(members: &Map<String, Value>) -> Result<RuleSource, AwsError> {
                      sourceIdentifiers that can be used when AWS is the Owner. (Local AWS judges only some of them.)"
                 ))
             })?;
+            check_scope(members.get("Scope"))?;
             Ok(RuleSource::Managed(rule, parameters(rule, members.get("InputParameters"))?))
         }
-        Some("CUSTOM_LAMBDA") if !identifier.starts_with("arn:") => Err(invalid(
-            "`Source.SourceIdentifier` must be the ARN of a function when `Owner` is `CUSTOM_LAMBDA`",
-        )),
-        Some("CUSTOM_LAMBDA" | "CUSTOM_POLICY") => Ok(RuleSource::Custom),
+        Some("CUSTOM_LAMBDA") => Ok(RuleSource::Custom(CustomRule::read(members)?)),
+        Some("CUSTOM_POLICY") => Ok(RuleSource::Policy),
         _ => Err(invalid("`Source.Owner` must be one of `AWS`, `CUSTOM_LAMBDA`, `CUSTOM_POLICY`")),
     }
 }

@@ -17,6 +17,8 @@ mod vpc_flow_logs_enabled;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 
+pub(super) use s3_buckets::buckets_here;
+
 use super::{
     evaluation::{Compliance, Judgement},
     reader::{OrAbsent, ReadError, Reader},

@@ -1,11 +1,11 @@
-//! What the two rules on buckets share: which buckets are theirs.
+//! What everybody who looks at buckets shares: which buckets are theirs.
 
 use serde_json::{Value, json};
 
 use super::{OrAbsent as _, ReadError, Reader};
 
 /// The names of the buckets in the reader's Region: S3 lists those of all Regions, AWS Config judges each in its own.
-pub(super) async fn buckets_here(reader: &Reader<'_>) -> Result<Vec<String>, ReadError> {
+pub(in super::super) async fn buckets_here(reader: &Reader<'_>) -> Result<Vec<String>, ReadError> {
     let mut names = Vec::new();
     for bucket in reader.list("s3", "ListBuckets", json!({}), "Buckets").await? {
         let Some(name) = bucket.get("Name").and_then(Value::as_str) else { continue };
