@@ -70,6 +70,18 @@ impl Account {
             .ok_or_else(|| format!("the stack has no output `{name}`").into())
     }
 
+    /// Where local AWS answers, such as `http://127.0.0.1:4599`.
+    pub(crate) fn endpoint(&self) -> String {
+        self.local.endpoint()
+    }
+
+    /// A text in which `{{Name}}` stands for the stack's output of that name.
+    pub(crate) fn with_outputs(&self, text: &str) -> String {
+        self.outputs
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+    }
+
     /// Calls AWS: `service:Api` as boto3 has them.
     pub(crate) async fn call(&self, call: &str, params: Value) -> Result<Value, Box<dyn Error>> {
         let (service, api) = call.split_once(':').unwrap_or((call, ""));

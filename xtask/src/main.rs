@@ -6,6 +6,7 @@ mod codegen;
 mod demo;
 mod end_to_end;
 mod lint;
+mod sam_local;
 mod test;
 mod tools;
 
@@ -40,7 +41,7 @@ enum Command {
     },
     /// Prove it: everything that CI runs.
     Test {
-        /// Only this step: format, codegen, clippy, unit, lint or end-to-end.
+        /// Only this step: format, codegen, clippy, unit, lint, sam-local or end-to-end.
         #[arg(long, value_name = "STEP")]
         only: Option<String>,
     },

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{codegen, end_to_end, lint};
+use crate::{codegen, end_to_end, lint, sam_local};
 
 /// How many checks passed, failed and were skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +41,7 @@ const STEPS: &[(&str, &str, Step)] = &[
     ("clippy", "clippy, pedantic, nothing allowed", clippy),
     ("unit", "unit, snapshot, property and contract tests, and every control's proof on local AWS", unit),
     ("lint", "cfn-lint and sam validate over the templates", templates),
+    ("sam-local", "every function by `sam local invoke`, in Docker, against local AWS", sam_local::run_all),
     ("end-to-end", "the deployed template on local AWS, asserted through boto3", end_to_end::run),
 ];
 

@@ -156,7 +156,7 @@ fn build_empty(root: &Path, tools: &Tools) -> Result<PathBuf, Box<dyn Error>> {
 }
 
 /// The Runtime Interface Emulator that the SAM CLI brings.
-fn emulator(root: &Path) -> Result<PathBuf, Box<dyn Error>> {
+pub(crate) fn emulator(root: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let path = site_packages(&root.join(".plumb/tools"))?.join("samcli/local/rapid/aws-lambda-rie-x86_64");
     if path.exists() { Ok(path) } else { Err(format!("`{}` is not there", path.display()).into()) }
 }

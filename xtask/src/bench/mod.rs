@@ -6,9 +6,9 @@
 
 mod endpoint;
 mod figures;
-mod function;
+pub(crate) mod function;
 mod report;
-mod rie;
+pub(crate) mod rie;
 mod sandbox;
 
 use std::{error::Error, fs, path::Path};

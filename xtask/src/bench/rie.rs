@@ -2,12 +2,16 @@
 
 use std::{
     error::Error,
-    fs,
-    path::PathBuf,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use axum::{body::Body, http::Request};
+use axum::{
+    body::{Body, Bytes},
+    http::Request,
+};
 use http_body_util::BodyExt as _;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -44,10 +48,18 @@ pub(crate) struct Said {
 impl Rie {
     /// Starts the emulator; the function starts at the first invocation.
     pub(crate) async fn start(function: &Function) -> Result<Self, Box<dyn Error>> {
+        Self::launch(&function.rie, function.log.clone(), |above| function.start(above)).await
+    }
+
+    /// Starts the emulator at this path with the function's command below it; `log` is where that command writes.
+    pub(crate) async fn launch(
+        emulator: &Path,
+        log: PathBuf,
+        command: impl FnOnce(&[OsString]) -> io::Result<Command>,
+    ) -> Result<Self, Box<dyn Error>> {
         let (here, api) = free_addresses().await?;
-        let emulator = function.rie.clone().into();
-        let mut command = function.start(&[
-            emulator,
+        let mut command = command(&[
+            emulator.into(),
             "--runtime-interface-emulator-address".into(),
             here.clone().into(),
             "--runtime-api-address".into(),
@@ -60,25 +72,18 @@ impl Rie {
             }
         };
         timeout(PATIENCE, listening).await.map_err(|_| "the emulator does not listen")?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
         Ok(Self {
             process,
             url: format!("http://{here}/2015-03-31/functions/function/invocations"),
-            client: Client::builder(TokioExecutor::new()).build(connector),
-            log: function.log.clone(),
+            client: client(),
+            log,
         })
     }
 
     /// Invokes the function: how long until its answer was there.
     pub(crate) async fn invoke(&self, event: String) -> Result<Invocation, Box<dyn Error>> {
-        let request = Request::post(&self.url).body(Body::from(event))?;
         let started = Instant::now();
-        let exchange = async {
-            let answer = self.client.request(request).await?;
-            Ok::<_, Box<dyn Error>>(answer.into_body().collect().await?.to_bytes())
-        };
-        let answer = timeout(PATIENCE, exchange).await.map_err(|_| "the emulator does not answer")??;
+        let answer = exchange(&self.client, &self.url, event).await?;
         Ok(Invocation { took: started.elapsed(), answer })
     }
 
@@ -111,6 +116,35 @@ fn read(log: &str) -> Option<Said> {
         report_init: number("\tInit Duration:", "ms")?,
         init: number("INIT REPORT(durationMs:", ")")?,
     })
+}
+
+/// Posts an event to a URL at which functions are invoked; the answer.
+pub(crate) async fn post(url: &str, event: String) -> Result<Bytes, Box<dyn Error>> {
+    exchange(&client(), url, event).await
+}
+
+fn client() -> Client<HttpConnector, Body> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+async fn exchange(
+    client: &Client<HttpConnector, Body>,
+    url: &str,
+    event: String,
+) -> Result<Bytes, Box<dyn Error>> {
+    let request = Request::post(url).body(Body::from(event))?;
+    let exchange = async {
+        let answer = client.request(request).await?;
+        Ok::<_, Box<dyn Error>>(answer.into_body().collect().await?.to_bytes())
+    };
+    timeout(PATIENCE, exchange).await.map_err(|_| format!("`{url}` does not answer"))?
+}
+
+/// A port on loopback that nobody listens at.
+pub(crate) async fn free_port() -> Result<u16, Box<dyn Error>> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
 }
 
 /// Two addresses on loopback that nobody listens at.
