@@ -10,7 +10,10 @@ use std::{
 use plumb_local::{Call, Context, LocalAws, Options};
 use serde_json::{Value, json};
 
-use crate::tools::{Deploy, ToolError, Tools};
+use crate::{
+    test::Checkout,
+    tools::{Deploy, ToolError, Tools},
+};
 
 /// The stack's name.
 pub(crate) const STACK: &str = "plumb";
@@ -22,10 +25,15 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Builds the functions, starts local AWS and deploys the template. `tell` hears what is being done.
-    pub(crate) async fn deployed(root: &Path, tell: impl Fn(&str)) -> Result<Self, Box<dyn Error>> {
-        tell("building the functions with `sam build` (the first time takes several minutes)");
-        blocking(root, |root| Tools::ensure(&root)?.sam_build()).await?;
+    /// Builds the functions unless they are built, starts local AWS and deploys the template. `tell` hears what is being done.
+    pub(crate) async fn deployed(
+        Checkout { root, built }: Checkout<'_>,
+        tell: impl Fn(&str),
+    ) -> Result<Self, Box<dyn Error>> {
+        if !built {
+            tell("building the functions with `sam build` (the first time takes several minutes)");
+            blocking(root, |root| Tools::ensure(&root)?.sam_build()).await?;
+        }
 
         tell("starting local AWS");
         let home = root.join(".plumb").join(format!("local-{}", std::process::id()));

@@ -4,15 +4,16 @@ use std::{error::Error, path::Path, process::Command};
 
 use crate::{
     account::{Account, STACK},
-    test::{Tally, counted, pytest_result, say},
+    test::{Checkout, Tally, counted, pytest_result, say},
     tools,
 };
 
 /// Deploys and asserts.
-pub(crate) fn run(root: &Path) -> Result<Tally, Box<dyn Error>> {
+pub(crate) fn run(checkout: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
+    let root = checkout.root;
     let python = environment(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let account = runtime.block_on(Account::deployed(root, say))?;
+    let account = runtime.block_on(Account::deployed(checkout, say))?;
     let mut pytest = Command::new(python);
     pytest
         .args(["-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-v", "tests/e2e"])

@@ -44,6 +44,9 @@ enum Command {
         /// Only this step: format, codegen, clippy, unit, lint, sam-local or end-to-end.
         #[arg(long, value_name = "STEP")]
         only: Option<String>,
+        /// Take the functions in .aws-sam/build as they are, instead of building them first.
+        #[arg(long)]
+        built: bool,
     },
     /// Write everything that follows from `controls/`: the catalogue, the templates, the reference page.
     Codegen {
@@ -102,7 +105,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
     match command {
         Command::Demo { json } => demo::run(root, json.as_deref()),
-        Command::Test { only } => test::run(root, only.as_deref()),
+        Command::Test { only, built } => test::run(test::Checkout { root, built: *built }, only.as_deref()),
         Command::Bench { json, cold, warm } => bench::run(root, json.as_deref(), *cold, *warm),
         Command::Codegen { check } => codegen::run(root, *check),
         Command::Lint => lint::lint(root),

@@ -32,7 +32,16 @@ impl Tally {
     }
 }
 
-type Step = fn(&Path) -> Result<Tally, Box<dyn Error>>;
+/// What the steps work on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checkout<'a> {
+    /// Its folder.
+    pub(crate) root: &'a Path,
+    /// Whether the functions in `.aws-sam/build` are taken as they are.
+    pub(crate) built: bool,
+}
+
+type Step = fn(Checkout<'_>) -> Result<Tally, Box<dyn Error>>;
 
 /// The steps, cheap ones first.
 const STEPS: &[(&str, &str, Step)] = &[
@@ -49,7 +58,7 @@ const STEPS: &[(&str, &str, Step)] = &[
 ///
 /// # Errors
 /// When a step's name is unknown, or anything failed.
-pub(crate) fn run(root: &Path, only: Option<&str>) -> Result<String, Box<dyn Error>> {
+pub(crate) fn run(checkout: Checkout<'_>, only: Option<&str>) -> Result<String, Box<dyn Error>> {
     let chosen: Vec<_> = STEPS.iter().filter(|(name, ..)| only.is_none_or(|only| only == *name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = STEPS.iter().map(|(name, ..)| *name).collect();
@@ -62,7 +71,7 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> Result<String, Box<dyn Err
     for (name, what, step) in chosen {
         say(&format!("\n=== {name}: {what}"));
         let started = Instant::now();
-        let tally = step(root).unwrap_or_else(|error| {
+        let tally = step(checkout).unwrap_or_else(|error| {
             say(&format!("{name}: {error}"));
             Tally::one(false)
         });
@@ -89,25 +98,25 @@ fn line(name: &str, tally: Tally, took: Duration) -> String {
     format!("{mark}  {name:<12}  {passed:>4} passed  {failed:>3} failed  {skipped:>3} skipped  {took:>7.1} s")
 }
 
-fn format(root: &Path) -> Result<Tally, Box<dyn Error>> {
+fn format(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     checked(cargo(root, &["fmt", "--all", "--check"]))
 }
 
-fn clippy(root: &Path) -> Result<Tally, Box<dyn Error>> {
+fn clippy(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     checked(cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
 }
 
-fn generated(root: &Path) -> Result<Tally, Box<dyn Error>> {
+fn generated(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     say(&codegen::run(root, true)?);
     Ok(Tally::one(true))
 }
 
-fn templates(root: &Path) -> Result<Tally, Box<dyn Error>> {
+fn templates(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     say(&lint::lint(root)?);
     Ok(Tally::one(true))
 }
 
-fn unit(root: &Path) -> Result<Tally, Box<dyn Error>> {
+fn unit(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     let mut command = cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"]);
     // Snapshots that differ are failures, never updates.
     command.env("INSTA_UPDATE", "no").env("CI", "true");

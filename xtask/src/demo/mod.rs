@@ -20,7 +20,10 @@ use plumb_local::proof::{self, ControlFolder, Subject};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{account::Account, test::say};
+use crate::{
+    account::Account,
+    test::{Checkout, say},
+};
 use act::Stage;
 use expectation::Expectations;
 use row::Row;
@@ -64,7 +67,8 @@ struct ActJson {
 pub(crate) fn run(root: &Path, json: Option<&Path>) -> Result<String, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let account = Account::deployed(root, |what| say(&format!("· {what}"))).await?;
+        let account =
+            Account::deployed(Checkout { root, built: false }, |what| say(&format!("· {what}"))).await?;
         let played = play(root, &account, json).await;
         account.stop().await;
         played

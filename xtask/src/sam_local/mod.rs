@@ -21,7 +21,7 @@ use tokio::{io::AsyncBufReadExt as _, process::Command};
 use crate::{
     account::{Account, blocking, text},
     bench::rie::{self, Rie},
-    test::{Tally, say},
+    test::{Checkout, Tally, say},
     tools::{Tools, run},
 };
 use case::Case;
@@ -34,11 +34,12 @@ const TEMPLATE: &str = ".aws-sam/build/template.yaml";
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Invokes every case.
-pub(crate) fn run_all(root: &Path) -> Result<Tally, Box<dyn Error>> {
+pub(crate) fn run_all(checkout: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
+    let root = checkout.root;
     let cases = case::all(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let account = Account::deployed(root, say).await?;
+        let account = Account::deployed(checkout, say).await?;
         let tally = invoke_all(root, &account, &cases).await;
         account.stop().await;
         tally
@@ -64,18 +65,18 @@ async fn invoke_all(root: &Path, account: &Account, cases: &[Case]) -> Result<Ta
     blocking(root, |root| Ok(image::ensure(&root).map_err(|error| error.to_string()))).await??;
     let network = Network::open(&account.endpoint()).await?;
     let files = Files::write(root, &variables, &network)?;
-    for case in cases {
-        let started = Instant::now();
-        let answer = invoke(root, &files, &network, case).await;
-        judge(account, case, "sam local invoke", answer, &mut tally).await;
-        say(&format!("       {:.1} s", started.elapsed().as_secs_f64()));
-    }
     match start_lambda(root, &files, &network, account, cases).await {
         Ok(()) => tally.passed += 1,
         Err(error) => {
             say(&format!("FAILED sam local start-lambda: {error}"));
             tally.failed += 1;
         }
+    }
+    for case in cases {
+        let started = Instant::now();
+        let answer = invoke(root, &files, &network, case).await;
+        judge(account, case, "sam local invoke", answer, &mut tally).await;
+        say(&format!("       {:.1} s", started.elapsed().as_secs_f64()));
     }
     network.close()?;
     Ok(tally)
@@ -169,21 +170,26 @@ async fn invoke(root: &Path, files: &Files, network: &Network, case: &Case) -> R
     let mut arguments: Vec<OsString> = vec!["local".into(), "invoke".into(), case.function.clone().into()];
     arguments.extend(["--event".into(), files.event(case)?.into()]);
     arguments.extend(shared(files, network));
-    let printed = blocking(root, move |root| {
-        run(Tools::ensure(&root)?.command("sam").args(&arguments), "sam local invoke")
-    })
-    .await?;
-    answer(&printed)
+    let tools = blocking(root, |root| Tools::ensure(&root)).await?;
+    let mut sam = Command::from(tools.command("sam"));
+    let output = sam.args(&arguments).output().await?;
+    // The answer goes to standard output; what the SAM CLI and the function say goes to standard error.
+    let (answer, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        return Err(format!("`sam local invoke` failed:\n{said}").into());
+    }
+    say(&format!("$ sam {}\n{}", words(&arguments), answer.trim()));
+    self::answer(&answer).map_err(|error| format!("{error}\n{said}").into())
 }
 
-/// The function's answer in what the SAM CLI prints: the last line that is JSON and no log line.
+fn words(arguments: &[OsString]) -> String {
+    arguments.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// The function's answer in what the SAM CLI prints to standard output: the last line that is JSON.
 fn answer(printed: &str) -> Result<Value, Box<dyn Error>> {
-    printed
-        .lines()
-        .rev()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find(|value| value.get("level").is_none() && value.get("fields").is_none())
-        .ok_or_else(|| format!("the SAM CLI printed no answer:\n{printed}").into())
+    let read = |line| serde_json::from_str(line).ok();
+    printed.lines().rev().find_map(read).ok_or_else(|| "the SAM CLI printed no answer".into())
 }
 
 /// One case through the endpoint that `sam local start-lambda` opens, as an SDK would invoke it.
@@ -262,9 +268,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_is_told_from_log_lines() {
-        let printed = "Mounting …\nSTART RequestId: 1\n{\"level\":\"INFO\",\"fields\":{\"message\":\"decided\"}}\n\
-            END RequestId: 1\n{\"batchItemFailures\": []}\nError: hyper_util::client::legacy::Error(SendRequest)\n";
+    fn the_answer_is_the_last_line_that_is_json() {
+        let printed = "START RequestId: 1\n\n{\"batchItemFailures\": []}\n";
         assert_eq!(answer(printed).unwrap(), json!({ "batchItemFailures": [] }));
         assert!(answer("nothing\n").is_err());
     }
