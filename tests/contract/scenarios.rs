@@ -376,6 +376,37 @@ async fn a_rollback_restores_and_then_keeps_hands_off() {
 }
 
 #[tokio::test]
+async fn the_sweep_brings_every_page_back_through_the_same_door() {
+    let memory = Memory::new(Policy::default());
+    let bucket = |id: &str| plumb_model::ResourceRef {
+        account: deployment().account,
+        region: deployment().region,
+        kind: "AWS::S3::Bucket".to_owned(),
+        id: id.to_owned(),
+    };
+    let buckets = ["one", "two", "three", "four", "five"].map(bucket).to_vec();
+    memory.world().non_compliant.insert("plumb-bucket-public-access".to_owned(), buckets);
+    let sweeper = Sweeper {
+        deployment: deployment(),
+        config: &memory,
+        ledger: &memory,
+        memory: &memory,
+        findings: &memory,
+        status: &memory,
+        policy: &memory,
+        digest: &memory,
+        now: noon,
+    };
+    sweeper.sweep(one()).await.unwrap();
+    let sent = memory.world().sent.clone();
+    assert_eq!(sent.len(), 5);
+    for body in &sent {
+        assert_eq!(outcome(&remediate(&memory, body, noon).await.unwrap()), "notify");
+    }
+    assert_eq!(memory.world().records.len(), 5);
+}
+
+#[tokio::test]
 async fn a_malformed_event_is_not_lost() {
     let memory = Memory::new(auto());
     assert!(matches!(remediate(&memory, "not json", noon).await, Err(Unfinished::Rejected(_))));
@@ -401,28 +432,7 @@ async fn a_batch_reports_only_the_messages_that_failed() {
         now: noon as fn() -> Timestamp,
     };
     let answer =
-        plumb_lambda::answer(batch, &async |body: &str| remediator.handle(body).await).await.unwrap();
+        plumb_lambda::answer(batch, &async |body: &str| remediator.handle(body).await, &()).await.unwrap();
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "bad" }] }));
     assert_eq!(memory.world().started.len(), 1);
-}
-
-#[tokio::test]
-async fn the_sweep_brings_every_page_back_through_the_same_door() {
-    let memory = Memory::new(Policy::default());
-    let bucket = |id: &str| plumb_model::ResourceRef {
-        account: deployment().account,
-        region: deployment().region,
-        kind: "AWS::S3::Bucket".to_owned(),
-        id: id.to_owned(),
-    };
-    let buckets = ["one", "two", "three", "four", "five"].map(bucket).to_vec();
-    memory.world().non_compliant.insert("plumb-bucket-public-access".to_owned(), buckets);
-    let sweeper = Sweeper { deployment: deployment(), config: &memory, queue: &memory, now: noon };
-    sweeper.sweep().await.unwrap();
-    let sent = memory.world().sent.clone();
-    assert_eq!(sent.len(), 5);
-    for body in &sent {
-        assert_eq!(outcome(&remediate(&memory, body, noon).await.unwrap()), "notify");
-    }
-    assert_eq!(memory.world().records.len(), 5);
 }

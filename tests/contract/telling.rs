@@ -205,3 +205,37 @@ async fn the_history_says_by_which_ways_each_step_was_told() {
     let control = ControlId::parse("bucket-public-access").unwrap();
     assert!(heard.history.values().all(|entry| entry.transition.control == control));
 }
+
+/// The published schema knows each state and each member that an event has, and no other.
+#[test]
+fn the_published_schema_is_what_is_told() {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/events.schema.json")).unwrap();
+    let known = schema["$defs"]["state"]["enum"].as_array().unwrap();
+    for state in State::ALL {
+        assert!(known.contains(&json!(state)), "docs/events.schema.json lacks {state:?}");
+    }
+    assert_eq!(known.len(), State::ALL.len());
+    let new = Remediation {
+        execution_id: Some("e".to_owned()),
+        action: serde_json::from_value(json!({
+            "document": "d", "document_version": "1", "parameters": {}, "role": "r", "generation": 1,
+            "client_token": "2f0d8a14-9c3e-4b8e-8f5a-61d755c0b3a9",
+        }))
+        .unwrap(),
+        verdicts: serde_json::from_value(json!([{ "guardrail": "control", "passed": true, "because": "b" }]))
+            .unwrap(),
+        ..record("b", State::Running)
+    };
+    let said = plumb_model::Said {
+        title: "t",
+        severity: plumb_model::Severity::Low,
+        pillar: plumb_model::Pillar::Security,
+    };
+    let told =
+        json!(plumb_model::Transition::between(Some(&record("b", State::Planned)), &new, said).unwrap());
+    let mut told: Vec<_> = told.as_object().unwrap().keys().cloned().collect();
+    let mut published: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+    told.sort();
+    published.sort();
+    assert_eq!(told, published);
+}

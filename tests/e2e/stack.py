@@ -93,7 +93,8 @@ class Stack:
 
     def records(self):
         pages = self.account.client("dynamodb").get_paginator("scan").paginate(TableName=self.ledger_table)
-        return {item["pk"]["S"]: deserialised(item) for page in pages for item in page["Items"]}
+        # Counters, and what functions remember, are in the same table.
+        return {item["pk"]["S"]: deserialised(item) for page in pages for item in page["Items"] if "state" in item}
 
     # SSM Automation
 

@@ -2,6 +2,7 @@
 
 mod ears;
 mod ledger;
+mod sweep;
 
 use std::{
     collections::BTreeMap,
@@ -46,6 +47,12 @@ pub struct World {
     pub sent: Vec<String>,
     /// Change calendars by name.
     pub calendars: BTreeMap<String, Calendar>,
+    /// Where the sweep goes on.
+    pub cursor: Option<plumb_ports::sweep::Cursor>,
+    /// What the sweep said already.
+    pub said: std::collections::BTreeSet<String>,
+    /// The lines for the next digest.
+    pub lines: Vec<plumb_ports::tell::Line>,
     /// The policy; `None` = unreadable.
     pub policy: Option<Policy>,
     /// What the next calls of these operations fail with.

@@ -12,6 +12,7 @@ use crate::{
 pub(crate) fn run(checkout: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     let root = checkout.root;
     let python = environment(root)?;
+    let cli = command_line(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let account = runtime.block_on(Account::deployed(checkout, say))?;
     let mut pytest = Command::new(python);
@@ -20,10 +21,19 @@ pub(crate) fn run(checkout: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
         .current_dir(root)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PLUMB_STACK", STACK)
+        .env("PLUMB_CLI", cli)
         .envs(account.environment());
     let tally = counted(pytest, pytest_result);
     runtime.block_on(account.stop());
     tally
+}
+
+/// Builds `plumb`, as an operator has it; its path.
+fn command_line(root: &Path) -> Result<std::path::PathBuf, Box<dyn Error>> {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--locked", "-p", "plumb-cli"]).current_dir(root);
+    tools::run(&mut build, "cargo build -p plumb-cli")?;
+    Ok(root.join("target/debug/plumb"))
 }
 
 /// The test's own virtual environment, below `.plumb/`; its Python.

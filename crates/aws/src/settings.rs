@@ -87,6 +87,20 @@ impl Settings {
         })
     }
 
+    /// Where nothing but credentials and a place is known: the command line.
+    pub fn of(deployment: Deployment, credentials: aws_credential_types::Credentials) -> Self {
+        Self {
+            deployment,
+            ledger_table: None,
+            policy_parameter: None,
+            findings_queue_url: None,
+            status_queue_url: None,
+            tell: TellSettings::default(),
+            endpoint_url: None,
+            credentials,
+        }
+    }
+
     /// A setting that this function can't do without.
     ///
     /// # Errors

@@ -30,6 +30,8 @@ pub(crate) enum Command {
         after_help = "Each event gives one line with --json, and wherever the output is not a terminal. Exit code 0 whatever the events are; 2 if a file can't be read."
     )]
     Replay(Replay),
+    #[command(flatten)]
+    Operate(crate::operate::Command),
     /// Run local AWS until Ctrl-C: one loopback endpoint that behaves like an account
     #[command(
         after_help = "Prints the environment variables that lead AWS clients there, as lines to export. \

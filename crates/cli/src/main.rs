@@ -1,10 +1,12 @@
-//! `plumb`: look at the controls, replay events, run local AWS and runbooks.
+//! `plumb`: look at the controls, replay events, operate a deployed stack, run local AWS and runbooks.
 
 mod arguments;
 mod controls;
 mod failure;
 mod local;
+mod operate;
 mod output;
+mod partition;
 mod replay;
 mod runbook;
 mod table;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
             let lines = arguments.json || !(replay.text || io::stdout().is_terminal());
             replay::run(out, replay, Timestamp::now(), lines)
         }
+        Command::Operate(command) => operate::run(out, command, arguments.json),
         Command::Local(local) => local::run(local, arguments.json),
         Command::Runbook { command: RunbookCommand::Run(run) } => runbook::run(out, run, arguments.json),
         Command::Runbook { command: RunbookCommand::Lint(lint) } => {

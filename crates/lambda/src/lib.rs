@@ -4,6 +4,7 @@
 //! of the batch, and those that could not be finished are reported back one by one, so that SQS brings only them
 //! again. Invoked directly (`sam local invoke`, the console), it gets the payload itself, and its answer is shown.
 
+mod given_up;
 mod logs;
 
 use std::fmt;
@@ -14,6 +15,8 @@ use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use plumb_aws::Settings;
 use plumb_ports::PortError;
 use serde_json::Value;
+
+pub use given_up::{GiveUp, Notes};
 
 /// Why a message could not be finished. SQS brings it again, and in the end to the dead letters.
 #[derive(Debug, thiserror::Error)]
@@ -60,25 +63,29 @@ pub fn init() -> Result<Settings, Error> {
     Ok(Settings::read(environment)?)
 }
 
-/// Serves invocations until the sandbox ends.
+/// Serves invocations until the sandbox ends. What can't be finished is told to `given_up`.
 ///
 /// # Errors
 /// When the Lambda Runtime API can't be reached.
-pub async fn serve<W>(work: W) -> Result<(), Error>
+pub async fn serve<W, G>(work: W, given_up: G) -> Result<(), Error>
 where
     W: AsyncFn(&str) -> Result<Value, Unfinished>,
+    G: GiveUp,
 {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(event.payload, &work).await))
-        .await
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        answer(event.payload, &work, &given_up).await
+    }))
+    .await
 }
 
 /// One invocation's answer: a batch response for an SQS batch, what was done for anything else.
 ///
 /// # Errors
 /// A [`Diagnostic`] with [`Unfinished::code`] for a direct invocation that could not be finished.
-pub async fn answer<W>(payload: Value, work: &W) -> Result<Value, Diagnostic>
+pub async fn answer<W, G>(payload: Value, work: &W, given_up: &G) -> Result<Value, Diagnostic>
 where
     W: AsyncFn(&str) -> Result<Value, Unfinished>,
+    G: GiveUp,
 {
     if !is_sqs_batch(&payload) {
         return work(&payload.to_string()).await.map_err(|error| {
@@ -92,6 +99,9 @@ where
         let id = message.message_id.unwrap_or_default();
         if let Err(error) = work(message.body.as_deref().unwrap_or_default()).await {
             report(Some(&id), &error);
+            let tries = message.attributes.get("ApproximateReceiveCount");
+            let tries = tries.and_then(|tries| tries.parse().ok()).unwrap_or(1);
+            given_up.on(&id, &error, tries).await;
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = id;
             failures.push(failure);
@@ -112,7 +122,7 @@ fn report(message_id: Option<&str>, error: &Unfinished) {
 }
 
 /// An error's causes in one line. They hold AWS's words, never an event's body.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -4,6 +4,7 @@
 
 mod calendars;
 mod ledger;
+pub mod sweep;
 pub mod tell;
 
 use std::future::Future;

@@ -4,8 +4,10 @@
 #![recursion_limit = "256"]
 
 use lambda_runtime::Error;
-use plumb_aws::{Automation, Aws, DynamoLedger, LookAgain, ParameterPolicy, Settings, Surroundings};
-use plumb_lambda::{init, now, serve};
+use plumb_aws::{
+    Automation, Aws, DynamoLedger, LookAgain, MessageNotes, ParameterPolicy, Settings, Surroundings,
+};
+use plumb_lambda::{Notes, init, now, serve};
 use plumb_remediate::Remediator;
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,13 +21,14 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::new(settings);
     let remediator = Remediator {
         deployment,
-        ledger: DynamoLedger::new(&aws, table),
+        ledger: DynamoLedger::new(&aws, table.clone()),
         automation: Automation(&aws),
         policy: ParameterPolicy::new(&aws, parameter, |id| plumb_catalogue::control(id).is_some()),
         surroundings: Surroundings(&aws),
         later: LookAgain::new(&aws, findings, status),
         now,
     };
+    let notes = Notes { table: MessageNotes::new(&aws, table), function: "remediate" };
     // On the heap: the future of a whole message is some 20 KB.
-    serve(async |body: &str| Box::pin(remediator.handle(body)).await).await
+    serve(async |body: &str| Box::pin(remediator.handle(body)).await, notes).await
 }

@@ -4,8 +4,8 @@
 #![recursion_limit = "256"]
 
 use lambda_runtime::Error;
-use plumb_aws::{Automation, Aws, Config, DynamoLedger, LookAgain, Settings};
-use plumb_lambda::{init, now, serve};
+use plumb_aws::{Automation, Aws, Config, DynamoLedger, LookAgain, MessageNotes, Settings};
+use plumb_lambda::{Notes, init, now, serve};
 use plumb_track::Tracker;
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,13 +17,14 @@ async fn main() -> Result<(), Error> {
     let status = Settings::required(settings.status_queue_url.as_ref(), "PLUMB_STATUS_QUEUE_URL")?;
     let aws = Aws::new(settings);
     let tracker = Tracker {
-        ledger: DynamoLedger::new(&aws, table),
+        ledger: DynamoLedger::new(&aws, table.clone()),
         automation: Automation(&aws),
         config: Config::new(&aws, deployment.account.clone(), deployment.region.clone()),
         later: LookAgain::new(&aws, findings, status),
         deployment,
         now,
     };
+    let notes = Notes { table: MessageNotes::new(&aws, table), function: "track" };
     // On the heap: the future of a whole message is some 20 KB.
-    serve(async |body: &str| Box::pin(tracker.handle(body)).await).await
+    serve(async |body: &str| Box::pin(tracker.handle(body)).await, notes).await
 }

@@ -7,7 +7,7 @@ use plumb_model::{AccountId, Calendar, Decision, Deployment, Finding, Outcome, P
 use plumb_planner::{Fact, Facts, Plan};
 use serde::Serialize;
 
-use crate::{arguments::Replay, failure::Failure};
+use crate::{arguments::Replay, failure::Failure, partition::partition};
 
 /// What Plumb would do about one event.
 #[derive(Debug, Serialize)]
@@ -159,15 +159,4 @@ fn read_policy(path: &std::path::Path) -> Result<Policy, Failure> {
     let policy: Policy = serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     policy.check(|id| plumb_catalogue::control(id).is_some()).map_err(|error| wrong(error.to_string()))?;
     Ok(policy)
-}
-
-fn partition(region: &Region) -> &'static str {
-    match region.as_str() {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        region if region.starts_with("us-iso-") => "aws-iso",
-        region if region.starts_with("us-isob-") => "aws-iso-b",
-        region if region.starts_with("eusc-") => "aws-eusc",
-        _ => "aws",
-    }
 }

@@ -1,0 +1,119 @@
+//! `plumb plan`: what would be done now about everything that AWS Config holds to be non-compliant.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
+
+use plumb_aws::Config;
+use plumb_model::Decision;
+use plumb_ports::NonCompliant as _;
+
+use super::{
+    Where,
+    connect::{Connection, failed},
+    read_only::ReadOnly,
+};
+use crate::{
+    failure::Failure,
+    output::{json_pretty, word},
+};
+
+/// How many findings of a group are shown.
+const SHOWN: usize = 3;
+
+pub(crate) async fn run(
+    out: &mut dyn Write,
+    at: &Where,
+    control: Option<&str>,
+    everything: bool,
+    json: bool,
+) -> Result<(), Failure> {
+    if let Some(id) = control
+        && plumb_catalogue::control(id).is_none()
+    {
+        return Err(Failure::Usage(format!("there is no control `{id}`; `plumb controls list` shows them")));
+    }
+    let connection = Connection::open(at).await?;
+    let home = &connection.deployment;
+    let config = Config::new(&connection.aws, home.account.clone(), home.region.clone());
+    let remediate = ReadOnly::new(&connection)?;
+    let (mut decisions, mut seen) = (Vec::new(), BTreeSet::new());
+    for known in plumb_catalogue::controls().iter().filter(|known| control.is_none_or(|id| id == known.id)) {
+        for rule in plumb_sweep::rules(known, home) {
+            let mut next = None;
+            loop {
+                let (resources, token) =
+                    config.non_compliant(&rule, next).await.map_err(|error| failed(&error))?;
+                for resource in resources {
+                    let event = plumb_sweep::event(&rule, &resource, jiff::Timestamp::now());
+                    let decided = remediate.decide(&event.to_string()).await?;
+                    decisions.extend(decided.into_iter().filter(|decision| {
+                        seen.insert((decision.control.clone(), decision.resource.clone()))
+                    }));
+                }
+                next = token;
+                if next.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    if json {
+        return json_pretty(out, &decisions);
+    }
+    write(out, &decisions, everything)
+}
+
+fn write(out: &mut dyn Write, decisions: &[Decision], everything: bool) -> Result<(), Failure> {
+    let mut groups: BTreeMap<(String, String), Vec<&Decision>> = BTreeMap::new();
+    for decision in decisions {
+        groups.entry((word(decision.outcome), decision.control.to_string())).or_default().push(decision);
+    }
+    if groups.is_empty() {
+        writeln!(out, "AWS Config holds nothing to be non-compliant that Plumb has a control for")?;
+    }
+    for ((outcome, control), group) in &groups {
+        writeln!(out, "{outcome}: {control} ({})", group.len())?;
+        let shown = if everything { group.len() } else { SHOWN };
+        for decision in group.iter().take(shown) {
+            writeln!(out, "    {}\n        {}", decision.resource.id, decision.reason)?;
+        }
+        if group.len() > shown {
+            writeln!(out, "    … and {} more (--all)", group.len() - shown)?;
+        }
+    }
+    let mut totals: BTreeMap<String, usize> = BTreeMap::new();
+    for decision in decisions {
+        *totals.entry(word(decision.outcome)).or_default() += 1;
+    }
+    if !totals.is_empty() {
+        let totals: Vec<_> = totals.iter().map(|(outcome, number)| format!("{number} {outcome}")).collect();
+        writeln!(out, "\n{}; nothing was written or started", totals.join(", "))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_group_shows_three_and_counts_the_rest() {
+        let decision = |resource: &str| -> Decision {
+            serde_json::from_value(json!({
+                "control": "bucket-tls-only", "outcome": "notify", "reason": "dry-run", "verdicts": [],
+                "resource": { "account": "123456789012", "region": "us-east-1", "type": "AWS::S3::Bucket", "id": resource },
+            }))
+            .unwrap()
+        };
+        let decisions: Vec<_> = (0..5).map(|number| decision(&format!("b{number}"))).collect();
+        let mut out = Vec::new();
+        write(&mut out, &decisions, false).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("notify: bucket-tls-only (5)") && text.contains("… and 2 more"), "{text}");
+        assert!(text.ends_with("5 notify; nothing was written or started\n"), "{text}");
+    }
+}
