@@ -30,7 +30,9 @@ fn dependencies(package: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_inside_knows_no_sdk_and_no_runtime() {
-    for package in ["plumb-model", "plumb-catalogue", "plumb-planner", "plumb-ports", "plumb-events"] {
+    for package in
+        ["plumb-model", "plumb-catalogue", "plumb-planner", "plumb-ports", "plumb-events", "plumb-rules"]
+    {
         for dependency in dependencies(package) {
             let outside = dependency.starts_with("aws-sdk") || dependency == "tokio" || dependency == "hyper";
             assert!(!outside, "{package} depends on {dependency}");
@@ -47,9 +49,9 @@ fn the_engine_knows_no_sdk() {
 
 #[test]
 fn functions_do_not_carry_the_engine_or_local_aws() {
-    for package in ["plumb-remediate", "plumb-track", "plumb-sweep", "plumb-tell"] {
+    for package in ["plumb-remediate", "plumb-track", "plumb-sweep", "plumb-evaluate", "plumb-tell"] {
         let dependencies = dependencies(package);
-        for outside in ["plumb-automation", "plumb-local", "axum", "clap"] {
+        for outside in ["plumb-automation", "plumb-local", "axum", "clap", "cfn-guard"] {
             assert!(!dependencies.contains(outside), "{package} depends on {outside}");
         }
     }

@@ -49,6 +49,7 @@ const STEPS: &[(&str, &str, Step)] = &[
     ("codegen", "generated files are what the controls say", generated),
     ("clippy", "clippy, pedantic, nothing allowed", clippy),
     ("unit", "unit, snapshot, property and contract tests, and every control's proof on local AWS", unit),
+    ("own-rules", "users' own policies, with the feature `guard`, against their examples", own_rules),
     ("lint", "cfn-lint and sam validate over the templates", templates),
     ("sam-local", "every function by `sam local invoke`, in Docker, against local AWS", sam_local::run_all),
     ("end-to-end", "the deployed template on local AWS, asserted through boto3", end_to_end::run),
@@ -114,6 +115,11 @@ fn generated(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error
 fn templates(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     say(&lint::lint(root)?);
     Ok(Tally::one(true))
+}
+
+fn own_rules(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
+    let arguments = ["test", "--package", "plumb-rules", "--features", "guard", "--locked"];
+    counted(cargo(root, &[&arguments[..], &["--lib", "--test", "policies"]].concat()), cargo_result)
 }
 
 fn unit(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {

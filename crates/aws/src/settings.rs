@@ -17,6 +17,8 @@ pub struct Settings {
     pub tell: TellSettings,
     /// `PLUMB_STATUS_QUEUE_URL`: where what was started is looked at again.
     pub status_queue_url: Option<String>,
+    /// `PLUMB_EVALUATIONS_QUEUE_URL`: where `evaluate` leaves the rest of a long evaluation.
+    pub evaluations_queue_url: Option<String>,
     /// `AWS_ENDPOINT_URL`, which AWS's SDKs share: another endpoint for every service.
     pub endpoint_url: Option<String>,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: set by Lambda for the life of the sandbox.
@@ -76,6 +78,7 @@ impl Settings {
                 digest_queue_url: get("PLUMB_DIGEST_QUEUE_URL"),
             },
             status_queue_url: get("PLUMB_STATUS_QUEUE_URL"),
+            evaluations_queue_url: get("PLUMB_EVALUATIONS_QUEUE_URL"),
             endpoint_url: get("AWS_ENDPOINT_URL"),
             credentials: aws_credential_types::Credentials::new(
                 key,
@@ -95,6 +98,7 @@ impl Settings {
             policy_parameter: None,
             findings_queue_url: None,
             status_queue_url: None,
+            evaluations_queue_url: None,
             tell: TellSettings::default(),
             endpoint_url: None,
             credentials,

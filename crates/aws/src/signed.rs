@@ -64,6 +64,17 @@ impl<'a> Signed<'a> {
         Self { settings, connector, tls }
     }
 
+    /// AWS JSON 1.0, which SQS wants.
+    pub(crate) async fn json_1_0(
+        &self,
+        operation: &'static str,
+        service: &str,
+        target: &str,
+        body: &Value,
+    ) -> Result<Value, PortError> {
+        self.json_of("application/x-amz-json-1.0", operation, (service, target), body).await
+    }
+
     /// AWS JSON 1.1: `target` is the operation's `X-Amz-Target`, such as `AWSEvents.PutEvents`.
     pub(crate) async fn json(
         &self,
@@ -72,10 +83,17 @@ impl<'a> Signed<'a> {
         target: &str,
         body: &Value,
     ) -> Result<Value, PortError> {
-        let headers = vec![
-            ("content-type", "application/x-amz-json-1.1".to_owned()),
-            ("x-amz-target", target.to_owned()),
-        ];
+        self.json_of("application/x-amz-json-1.1", operation, (service, target), body).await
+    }
+
+    async fn json_of(
+        &self,
+        kind: &str,
+        operation: &'static str,
+        (service, target): (&str, &str),
+        body: &Value,
+    ) -> Result<Value, PortError> {
+        let headers = vec![("content-type", kind.to_owned()), ("x-amz-target", target.to_owned())];
         let body = body.to_string().into_bytes();
         let asked = Asked { operation, service, method: "POST", path: "/", headers, body };
         read_json(operation, &self.tried(&asked).await?)
@@ -167,8 +185,8 @@ impl<'a> Signed<'a> {
         let identity = Credentials::clone(&self.settings.credentials).into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
-            .region(self.settings.deployment.region.as_str())
-            .name(asked.service)
+            .region(self.region(asked.service))
+            .name(signing_name(asked.service))
             .time(SystemTimeSource::new().now())
             .settings(SigningSettings::default())
             .build()?
@@ -196,7 +214,23 @@ impl<'a> Signed<'a> {
         }
         let home = &self.settings.deployment;
         let suffix = if home.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://{service}.{}.{suffix}", home.region)
+        match (service, home.partition.as_str()) {
+            ("iam", "aws") => "https://iam.amazonaws.com".to_owned(),
+            ("iam", "aws-us-gov") => "https://iam.us-gov.amazonaws.com".to_owned(),
+            _ => format!("https://{service}.{}.{suffix}", self.region(service)),
+        }
+    }
+
+    /// The Region that is asked: IAM has one for each partition
+    /// ([endpoints](https://docs.aws.amazon.com/general/latest/gr/iam-service.html)).
+    fn region(&self, service: &str) -> &str {
+        let home = &self.settings.deployment;
+        match (service, home.partition.as_str()) {
+            ("iam", "aws") => "us-east-1",
+            ("iam", "aws-cn") => "cn-north-1",
+            ("iam", "aws-us-gov") => "us-gov-west-1",
+            _ => home.region.as_str(),
+        }
     }
 
     fn connector(&self) -> &Connector {
@@ -212,6 +246,14 @@ impl<'a> Signed<'a> {
                 .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
                 .build()
         })
+    }
+}
+
+/// The service in a signature, where it is not the one in the endpoint's name.
+fn signing_name(service: &str) -> &str {
+    match service {
+        "cloudhsmv2" => "cloudhsm",
+        other => other,
     }
 }
 

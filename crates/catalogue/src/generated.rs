@@ -18,6 +18,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             name: "cloud-trail-log-file-validation-enabled",
             deploy: true,
         }],
+        custom_rule: None,
         security_hub: &["CloudTrail.4"],
         api_calls: &[
             ApiCall {
@@ -52,6 +53,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             name: "dynamodb-pitr-enabled",
             deploy: true,
         }],
+        custom_rule: None,
         security_hub: &["DynamoDB.2"],
         api_calls: &[ApiCall {
             service: "dynamodb.amazonaws.com",
@@ -79,6 +81,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             name: "ec2-ebs-encryption-by-default",
             deploy: true,
         }],
+        custom_rule: None,
         security_hub: &["EC2.7"],
         api_calls: &[ApiCall {
             service: "ec2.amazonaws.com",
@@ -102,6 +105,7 @@ pub(crate) static CONTROLS: &[Control] = &[
         severity: Severity::Low,
         resource_type: "AWS::EC2::EIP",
         config_rules: &[ConfigRule { identifier: "EIP_ATTACHED", name: "eip-attached", deploy: true }],
+        custom_rule: None,
         security_hub: &["EC2.12"],
         api_calls: &[],
         parameters: &[RunbookParameter { name: "AllocationId", value: "{{resource.id}}" }],
@@ -128,6 +132,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             },
             ConfigRule { identifier: "INCOMING_SSH_DISABLED", name: "restricted-ssh", deploy: false },
         ],
+        custom_rule: None,
         security_hub: &["EC2.13", "EC2.14", "EC2.53", "EC2.54"],
         api_calls: &[
             ApiCall {
@@ -162,6 +167,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             name: "vpc-flow-logs-enabled",
             deploy: true,
         }],
+        custom_rule: None,
         security_hub: &["EC2.6"],
         api_calls: &[],
         parameters: &[
@@ -191,6 +197,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             name: "cmk-backing-key-rotation-enabled",
             deploy: true,
         }],
+        custom_rule: None,
         security_hub: &["KMS.4"],
         api_calls: &[
             ApiCall {
@@ -225,6 +232,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             name: "rds-instance-public-access-check",
             deploy: true,
         }],
+        custom_rule: None,
         security_hub: &["RDS.2"],
         api_calls: &[
             ApiCall {
@@ -274,6 +282,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             name: "s3-bucket-level-public-access-prohibited",
             deploy: true,
         }],
+        custom_rule: None,
         security_hub: &["S3.8"],
         api_calls: &[
             ApiCall {
@@ -308,6 +317,7 @@ pub(crate) static CONTROLS: &[Control] = &[
             name: "s3-bucket-ssl-requests-only",
             deploy: true,
         }],
+        custom_rule: None,
         security_hub: &["S3.5"],
         api_calls: &[
             ApiCall {

@@ -54,6 +54,7 @@ const fn blank(id: &'static str, resource_type: &'static str) -> Control {
         severity: Severity::High,
         resource_type,
         config_rules: &[],
+        custom_rule: None,
         security_hub: &[],
         api_calls: &[],
         parameters: &[],

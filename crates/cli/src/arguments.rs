@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::rules::RulesCommand;
+
 /// Keep AWS accounts true to the Well-Architected Framework.
 #[derive(Debug, Parser)]
 #[command(
@@ -24,6 +26,11 @@ pub(crate) enum Command {
     Controls {
         #[command(subcommand)]
         command: ControlsCommand,
+    },
+    /// Plumb's own AWS Config rules, and the policies in the folder `rules`
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
     },
     /// Say what Plumb would do about events, and the whole reasoning, without touching AWS
     #[command(

@@ -8,6 +8,7 @@ mod operate;
 mod output;
 mod partition;
 mod replay;
+mod rules;
 mod runbook;
 mod table;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Controls { command: ControlsCommand::Show { id } } => {
             controls::show(out, id, arguments.json)
         }
+        Command::Rules { command } => rules::run(out, command, arguments.json),
         Command::Replay(replay) => {
             // One line an event for whoever reads it on; the reasoning laid out for whoever looks at it.
             let lines = arguments.json || !(replay.text || io::stdout().is_terminal());

@@ -5,6 +5,7 @@ back through it and queue URLs name it.
 
 What is taught:
 - CloudFormation types that ministack rejects (`stack_types.py`), made through the gateway's own APIs.
+- Functions within a template's conditions (`stack_conditions.py`).
 - Stacks tell the gateway which buckets, tables, log groups, roles and keys they make, so that it routes to them.
 - Functions sign with a session token that names them, so that the call log can.
 - A function that reports items of a stream's batch as failed gets the batch again.
@@ -20,6 +21,7 @@ import sys
 import uuid
 from datetime import datetime
 
+import stack_conditions
 import stack_types
 import watch
 from hypercorn.asyncio import serve
@@ -33,6 +35,7 @@ from ministack.services import eventbridge, lambda_svc
 def main():
     watch.end_with_parent()
     stack_types.register()
+    stack_conditions.register()
     name_functions()
     heed_failures_of_streams()
     config = Config()

@@ -15,7 +15,7 @@ use crate::start::StartError;
 /// What the environment consists of.
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("boto3_worker.py", include_str!("../python/boto3_worker.py")),
     ("callers.py", include_str!("../python/callers.py")),
     ("ministack_launcher.py", include_str!("../python/ministack_launcher.py")),
@@ -25,6 +25,7 @@ const FILES: [(&str, &str); 10] = [
     ("routes.py", include_str!("../python/routes.py")),
     ("script_runner.py", include_str!("../python/script_runner.py")),
     ("stack_types.py", include_str!("../python/stack_types.py")),
+    ("stack_conditions.py", include_str!("../python/stack_conditions.py")),
     ("watch.py", include_str!("../python/watch.py")),
 ];
 

@@ -51,6 +51,15 @@ pub struct ConfigRule {
     pub deploy: bool,
 }
 
+/// One of Plumb's own Config rules, which the function `evaluate` judges; deployed as `<prefix>-<control>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CustomRule {
+    /// The rule's name in `plumb-rules`, such as `volume-gp2`.
+    pub rule: &'static str,
+    /// The rule's parameters as the control sets them, as AWS Config hands them over: texts.
+    pub parameters: &'static [(&'static str, &'static str)],
+}
+
 /// An API call, as CloudTrail records it, after which the resource is worth a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ApiCall {
@@ -92,6 +101,8 @@ pub struct Control {
     pub resource_type: &'static str,
     /// The Config rules that detect it.
     pub config_rules: &'static [ConfigRule],
+    /// Plumb's own rule that detects it, where AWS has none or one that is too coarse.
+    pub custom_rule: Option<CustomRule>,
     /// The Security Hub controls that detect it, such as `S3.8`.
     pub security_hub: &'static [&'static str],
     /// The API calls after which the resource is worth a look.

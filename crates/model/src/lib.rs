@@ -16,7 +16,9 @@ mod resource;
 mod transition;
 mod usage;
 
-pub use control::{ApiCall, ConfigRule, Control, Pillar, Reversibility, RunbookParameter, Severity};
+pub use control::{
+    ApiCall, ConfigRule, Control, CustomRule, Pillar, Reversibility, RunbookParameter, Severity,
+};
 pub use decision::{Action, Decision, Guardrail, Outcome, Verdict};
 pub use facts::Calendar;
 pub use finding::{Finding, FindingRef, Signal, Source, Standing, Subject};

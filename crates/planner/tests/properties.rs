@@ -23,6 +23,7 @@ fn control(safety: Mode, reversibility: Reversibility) -> Control {
         severity: Severity::High,
         resource_type: "AWS::S3::Bucket",
         config_rules: &[],
+        custom_rule: None,
         security_hub: &[],
         api_calls: &[],
         parameters: &[

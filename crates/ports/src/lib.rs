@@ -3,7 +3,9 @@
 //! `plumb-aws` implements them on AWS; tests implement them in memory.
 
 mod calendars;
+mod evaluations;
 mod ledger;
+mod reads;
 pub mod sweep;
 pub mod tell;
 
@@ -13,8 +15,10 @@ use jiff::Timestamp;
 use plumb_model::{Action, Looker, Policy, ResourceRef};
 
 pub use calendars::ReadCalendar;
+pub use evaluations::{Continue, Evaluated, Evaluation, PutEvaluations, ReadConfig};
 pub use ledger::{Ledger, Page, Written, counters_of};
 pub use plumb_model::Execution;
+pub use reads::{Api, Protocol, ReadApi, Records};
 
 /// What a failed call means for whoever made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,11 +8,13 @@ use std::{
 
 use axum::{
     Router,
+    body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     serve::ListenerExt as _,
 };
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// How often each operation was called.
@@ -45,19 +47,24 @@ impl Endpoint {
     }
 }
 
-async fn answer(State(calls): State<Arc<Mutex<Calls>>>, head: HeaderMap) -> Response {
+async fn answer(State(calls): State<Arc<Mutex<Calls>>>, head: HeaderMap, body: Bytes) -> Response {
     let target = head.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let (service, operation) = target.split_once('.').unwrap_or(("", target));
     let (service, body) = match (service, operation) {
         // JSON, which is YAML too: so that the boto3 handler needs no YAML parser.
         ("AmazonSSM", "GetParameter") => (
             "ssm",
-            r#"{"Parameter":{"Name":"/plumb/policy","Type":"String","Value":"{\"mode\":\"auto\"}","Version":1}}"#,
+            r#"{"Parameter":{"Name":"/plumb/policy","Type":"String","Value":"{\"mode\":\"auto\"}","Version":1}}"#.to_owned(),
         ),
         ("AmazonSSM", "StartAutomationExecution") => {
-            ("ssm", r#"{"AutomationExecutionId":"4105a4fc-f944-11e6-9d32-0fb3c4a8bf3a"}"#)
+            ("ssm", r#"{"AutomationExecutionId":"4105a4fc-f944-11e6-9d32-0fb3c4a8bf3a"}"#.to_owned())
         }
-        ("DynamoDB_20120810", "PutItem") => ("dynamodb", "{}"),
+        ("DynamoDB_20120810", "PutItem") => ("dynamodb", "{}".to_owned()),
+        ("StarlingDoveService", "PutEvaluations") => ("config", r#"{"FailedEvaluations":[]}"#.to_owned()),
+        ("StarlingDoveService", "SelectResourceConfig") => ("config", rows(&body)),
+        ("StarlingDoveService", "GetResourceConfigHistory") => {
+            ("config", json!({"configurationItems": [volume(0)]}).to_string())
+        }
         _ => {
             let refused = format!(r#"{{"__type":"UnknownOperationException","message":"`{target}`"}}"#);
             return (StatusCode::BAD_REQUEST, refused).into_response();
@@ -65,6 +72,52 @@ async fn answer(State(calls): State<Arc<Mutex<Calls>>>, head: HeaderMap) -> Resp
     };
     *lock(&calls).entry(format!("{service}:{operation}")).or_default() += 1;
     ([(CONTENT_TYPE, "application/x-amz-json-1.1")], body).into_response()
+}
+
+/// How many volumes there are for a periodic evaluation.
+pub(crate) const RESOURCES: u32 = 10_000;
+
+/// AWS Config gives a hundred a page.
+const PAGE: u32 = 100;
+
+/// A volume as an advanced query's row has it; every other one is gp2.
+fn volume(number: u32) -> Value {
+    let id = format!("vol-{number:017x}");
+    json!({
+        "accountId": "123456789012", "awsRegion": "us-east-1", "resourceType": "AWS::EC2::Volume", "resourceId": id,
+        "arn": format!("arn:aws:ec2:us-east-1:123456789012:volume/{id}"), "configurationItemStatus": "OK",
+        "configurationItemCaptureTime": "2026-03-02T10:00:00.000Z", "resourceCreationTime": "2025-03-02T10:00:00.000Z",
+        "configuration": {
+            "volumeId": id, "volumeType": if number.is_multiple_of(2) { "gp2" } else { "gp3" }, "size": 100, "iops": 3000,
+            "encrypted": true, "kmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/1a2b3c4d-0000-4000-8000-000000000000",
+            "availabilityZone": "us-east-1a", "createTime": "2025-03-02T10:00:00.000Z", "state": {"value": "in-use"},
+            "attachments": [{
+                "attachTime": "2025-03-02T10:00:00.000Z", "device": "/dev/sdf", "instanceId": format!("i-{number:017x}"),
+                "state": {"value": "attached"}, "volumeId": id, "deleteOnTermination": true
+            }],
+            "tags": [{"key": "team", "value": "web"}, {"key": "Name", "value": format!("data {number}")}]
+        },
+        "supplementaryConfiguration": {}, "tags": [{"key": "team", "value": "web"}],
+        "relationships": [{
+            "resourceType": "AWS::EC2::Instance", "resourceId": format!("i-{number:017x}"),
+            "relationshipName": "Is attached to Instance"
+        }]
+    })
+}
+
+/// The numbers on a page, and the token of the next.
+fn page(body: &[u8]) -> (std::ops::Range<u32>, Option<String>) {
+    let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+    let from =
+        asked.get("NextToken").and_then(Value::as_str).and_then(|token| token.parse().ok()).unwrap_or(0);
+    let to = RESOURCES.min(from + PAGE);
+    (from..to, (to < RESOURCES).then(|| to.to_string()))
+}
+
+fn rows(body: &[u8]) -> String {
+    let (numbers, next) = page(body);
+    let rows: Vec<_> = numbers.map(|number| volume(number).to_string()).collect();
+    json!({"Results": rows, "NextToken": next}).to_string()
 }
 
 fn lock(calls: &Mutex<Calls>) -> MutexGuard<'_, Calls> {

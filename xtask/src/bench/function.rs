@@ -1,4 +1,4 @@
-//! The three functions: how each is built and started, and whether it did its work.
+//! The four functions: how each is built and started, and whether it did its work.
 
 use std::{
     error::Error,
@@ -29,14 +29,25 @@ pub(crate) struct Function {
     pub(crate) rie: PathBuf,
     /// Where it writes what it logs.
     pub(crate) log: PathBuf,
-    /// Whether it remediates: one runbook started an invocation.
-    remediates: bool,
+    /// What an invocation has to have done.
+    pub(crate) work: Work,
     command: Vec<OsString>,
     folder: PathBuf,
     endpoint: String,
 }
 
-/// Builds what is not there: `remediate`, the empty function, the boto3 handler; in this order.
+/// What a function does with the bench's event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Starts one runbook.
+    Remediate,
+    /// Tells AWS Config one verdict.
+    Evaluate,
+    /// Nothing.
+    Nothing,
+}
+
+/// Builds what is not there: `remediate`, `evaluate`, the empty function, the boto3 handler; in this order.
 pub(crate) fn all(root: &Path, tools: &Tools, endpoint: &Endpoint) -> Result<Vec<Function>, Box<dyn Error>> {
     if std::env::consts::ARCH != "x86_64" {
         return Err("the bench runs what is built for x86_64; run it on such a machine".into());
@@ -45,12 +56,14 @@ pub(crate) fn all(root: &Path, tools: &Tools, endpoint: &Endpoint) -> Result<Vec
     fs::create_dir_all(&home)?;
     let rie = emulator(root)?;
     let remediate = root.join(".aws-sam/build/RemediateFunction/bootstrap");
-    if !remediate.exists() {
+    let evaluate = root.join(".aws-sam/build/EvaluateFunction/bootstrap");
+    if !(remediate.exists() && evaluate.exists()) {
         say("· building the functions with `sam build` (the first time takes several minutes)");
         tools.sam_build()?;
     }
     // Copies, so that a build meanwhile doesn't change what is measured.
     let remediate = kept(&remediate, home.join("remediate"))?;
+    let evaluate = kept(&evaluate, home.join("evaluate"))?;
     let empty = kept(&build_empty(root, tools)?, home.join("empty"))?;
     let venv = tools::virtual_environment(
         &home.join("boto3"),
@@ -59,23 +72,24 @@ pub(crate) fn all(root: &Path, tools: &Tools, endpoint: &Endpoint) -> Result<Vec
     let python = venv.join("bin/python");
     let folder = root.join("tests/bench/boto3_handler");
     let zipped = |paths: &[&Path]| zipped(root, &python, paths);
-    let function = |name, remediates, command: Vec<OsString>, folder: &Path, zipped| Function {
+    let function = |name, work, command: Vec<OsString>, folder: &Path, zipped| Function {
         name,
         zipped,
         rie: rie.clone(),
         log: home.join(format!("{name}.log")),
-        remediates,
+        work,
         command,
         folder: folder.to_path_buf(),
         endpoint: endpoint.url.clone(),
     };
     let boto3 = [python.as_os_str(), "-m".as_ref(), "awslambdaric".as_ref(), "handler.handler".as_ref()];
     Ok(vec![
-        function("remediate", true, vec![remediate.clone().into()], &home, zipped(&[&remediate])?),
-        function("empty", false, vec![empty.clone().into()], &home, zipped(&[&empty])?),
+        function("remediate", Work::Remediate, vec![remediate.clone().into()], &home, zipped(&[&remediate])?),
+        function("evaluate", Work::Evaluate, vec![evaluate.clone().into()], &home, zipped(&[&evaluate])?),
+        function("empty", Work::Nothing, vec![empty.clone().into()], &home, zipped(&[&empty])?),
         function(
             "boto3",
-            true,
+            Work::Remediate,
             boto3.map(OsString::from).into(),
             &folder,
             zipped(&[&folder.join("handler.py"), &site_packages(&venv)?])?,
@@ -113,6 +127,10 @@ impl Function {
                 ("PLUMB_ACCOUNT", "123456789012"),
                 ("PLUMB_LEDGER_TABLE", "plumb-ledger"),
                 ("PLUMB_POLICY_PARAMETER", "/plumb/policy"),
+                (
+                    "PLUMB_EVALUATIONS_QUEUE_URL",
+                    "https://sqs.us-east-1.amazonaws.com/123456789012/plumb-evaluations",
+                ),
                 ("PYTHONDONTWRITEBYTECODE", "1"),
                 ("RUST_LOG", "info"),
             ])
@@ -123,15 +141,21 @@ impl Function {
         Ok(command)
     }
 
-    /// Fails unless it answered as it should and started one runbook an invocation: nothing else is worth measuring.
+    /// Fails unless it answered as it should and did its work: nothing else is worth measuring.
     pub(crate) fn check(&self, answer: &[u8], calls: &Calls, invocations: u32) -> Result<(), Box<dyn Error>> {
         let text = String::from_utf8_lossy(answer);
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
-        let started = calls.get("ssm:StartAutomationExecution").copied().unwrap_or_default();
-        let good = if self.remediates {
-            answer == serde_json::json!({ "batchItemFailures": [] }) && started == invocations
-        } else {
-            text == "null" && calls.is_empty()
+        let called = |operation: &str| calls.get(operation).copied().unwrap_or_default();
+        let good = match self.work {
+            Work::Remediate => {
+                answer == serde_json::json!({ "batchItemFailures": [] })
+                    && called("ssm:StartAutomationExecution") == invocations
+            }
+            Work::Evaluate => {
+                answer.get("nonCompliant") == Some(&1.into())
+                    && called("config:PutEvaluations") == invocations
+            }
+            Work::Nothing => text == "null" && calls.is_empty(),
         };
         if good {
             return Ok(());

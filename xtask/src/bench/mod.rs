@@ -1,10 +1,11 @@
-//! `cargo xtask bench`: `remediate` side by side with an empty Rust function and a plain boto3 handler.
+//! `cargo xtask bench`: `remediate` and `evaluate` side by side with an empty Rust function and a plain boto3 handler.
 //!
 //! Each is started cold several times, in turns, so that what else the machine does hits all of them alike: once under the
 //! Lambda Runtime Interface Emulator, once under a Runtime API of the bench's own, which says exactly when a function asks
 //! for its first event. What the figures are is written in `docs/benchmarks.md`. Nothing is asserted about them.
 
 mod endpoint;
+mod evaluations;
 mod figures;
 pub(crate) mod function;
 mod report;
@@ -16,14 +17,16 @@ use std::{error::Error, fs, path::Path};
 use crate::{test::say, tools::Tools};
 use endpoint::{Calls, Endpoint};
 use figures::{Figure, Samples};
-use function::Function;
+use function::{Function, Work};
 use report::Report;
 use rie::Rie;
 use sandbox::Sandbox;
 
-/// What each invocation brings: an SQS batch of one, with a finding of AWS Config about a resource not seen before.
+/// What each invocation brings. `remediate`: an SQS batch of one, with a finding of AWS Config about a resource not seen
+/// before. `evaluate`: AWS Config's question about such a resource.
 struct Events {
-    text: String,
+    finding: String,
+    change: String,
     number: u32,
 }
 
@@ -33,7 +36,7 @@ struct Events {
 /// When something can't be built or run, or a function does not do its work.
 pub(crate) fn run(root: &Path, json: Option<&Path>, cold: u32, warm: u32) -> Result<String, Box<dyn Error>> {
     let tools = Tools::ensure(root)?;
-    let mut events = Events { text: fs::read_to_string(root.join("tests/bench/event.json"))?, number: 0 };
+    let mut events = Events::read(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(async {
         let endpoint = Endpoint::start().await?;
@@ -47,7 +50,12 @@ pub(crate) fn run(root: &Path, json: Option<&Path>, cold: u32, warm: u32) -> Res
                 under_rie(function, &endpoint, &mut events, warm, samples).await?;
             }
         }
-        Ok::<_, Box<dyn Error>>(Report::new(cold, warm, &functions, samples, calls))
+        let evaluate = functions.iter().find(|function| function.work == Work::Evaluate);
+        let evaluate = evaluate.ok_or("there is no evaluate function")?;
+        say("· every kind of invocation of evaluate, and one of all resources");
+        evaluations::each_kind(root, evaluate, &endpoint).await?;
+        let periodic = evaluations::periodic(evaluate, &endpoint).await?;
+        Ok::<_, Box<dyn Error>>(Report::new(cold, warm, &functions, samples, calls, periodic))
     })?;
     if let Some(file) = json {
         fs::write(file, serde_json::to_string_pretty(&report)? + "\n")?;
@@ -66,14 +74,14 @@ async fn alone(
     endpoint.take();
     let mut sandbox = Sandbox::start(function).await?;
     let init = sandbox.ready().await?;
-    let first = sandbox.invoke(events.next()).await?;
+    let first = sandbox.invoke(events.next(function.work)).await?;
     let calls = endpoint.take();
     function.check(&first.answer, &calls, 1)?;
     samples.add(Figure::Init, init);
     samples.add(Figure::First, first.took);
     samples.add(Figure::Cold, init + first.took);
     for _ in 0..warm {
-        let invocation = sandbox.invoke(events.next()).await?;
+        let invocation = sandbox.invoke(events.next(function.work)).await?;
         function.check(&invocation.answer, &endpoint.take(), 1)?;
         samples.add(Figure::Warm, invocation.took);
     }
@@ -92,11 +100,11 @@ async fn under_rie(
 ) -> Result<(), Box<dyn Error>> {
     endpoint.take();
     let rie = Rie::start(function).await?;
-    let first = rie.invoke(events.next()).await?;
+    let first = rie.invoke(events.next(function.work)).await?;
     function.check(&first.answer, &endpoint.take(), 1)?;
     samples.add(Figure::ColdRie, first.took);
     for _ in 0..warm {
-        let invocation = rie.invoke(events.next()).await?;
+        let invocation = rie.invoke(events.next(function.work)).await?;
         function.check(&invocation.answer, &endpoint.take(), 1)?;
         samples.add(Figure::WarmRie, invocation.took);
     }
@@ -108,9 +116,15 @@ async fn under_rie(
 }
 
 impl Events {
-    fn next(&mut self) -> String {
+    fn read(root: &Path) -> Result<Self, Box<dyn Error>> {
+        let read = |name: &str| fs::read_to_string(root.join("tests/bench").join(name));
+        Ok(Self { finding: read("event.json")?, change: read("change.json")?, number: 0 })
+    }
+
+    fn next(&mut self, work: Work) -> String {
         self.number += 1;
-        self.text.replace("NUMBER", &format!("{:012}", self.number))
+        let text = if work == Work::Evaluate { &self.change } else { &self.finding };
+        text.replace("NUMBER", &format!("{:012}", self.number))
     }
 }
 
@@ -119,16 +133,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_event_is_a_finding_about_another_resource() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/bench/event.json");
-        let mut events = Events { text: fs::read_to_string(file).unwrap(), number: 0 };
-        let read = |text: String| {
+    fn each_event_is_about_another_resource() {
+        let mut events = Events::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        let finding = |text: String| {
             let batch: serde_json::Value = serde_json::from_str(&text).unwrap();
             let body = batch["Records"][0]["body"].as_str().unwrap();
             let event: serde_json::Value = serde_json::from_str(body).unwrap();
             event["detail"]["resourceId"].as_str().unwrap().to_owned()
         };
-        assert_eq!(read(events.next()), "bench-000000000001");
-        assert_eq!(read(events.next()), "bench-000000000002");
+        assert_eq!(finding(events.next(Work::Remediate)), "bench-000000000001");
+        assert_eq!(finding(events.next(Work::Nothing)), "bench-000000000002");
+        let change: serde_json::Value = serde_json::from_str(&events.next(Work::Evaluate)).unwrap();
+        assert!(change["invokingEvent"].as_str().unwrap().contains("vol-000000000003"));
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     endpoint::Calls,
+    evaluations::Periodic,
     figures::{Figure, Samples},
     function::Function,
 };
@@ -19,6 +20,8 @@ pub(crate) struct Report {
     cold_starts: u32,
     warm_invocations_each: u32,
     functions: BTreeMap<&'static str, Measured>,
+    /// One evaluation of ten thousand resources.
+    periodic_evaluation: Periodic,
     aims: Vec<Aim>,
 }
 
@@ -38,7 +41,7 @@ struct Measured {
     first_invocation_calls: Calls,
 }
 
-/// Something that the project wants of `remediate`.
+/// Something that the project wants of `remediate` and `evaluate`.
 #[derive(Debug, Serialize)]
 struct Aim {
     text: &'static str,
@@ -53,6 +56,7 @@ impl Report {
         functions: &[Function],
         samples: Vec<Samples>,
         calls: Vec<Calls>,
+        periodic_evaluation: Periodic,
     ) -> Self {
         let functions = functions
             .iter()
@@ -60,7 +64,15 @@ impl Report {
             .map(|(function, (samples, calls))| (function.name, Measured::new(samples, calls)))
             .collect();
         let aims = aims(&functions);
-        Self { at: Timestamp::now(), machine: machine(), cold_starts, warm_invocations_each, functions, aims }
+        Self {
+            at: Timestamp::now(),
+            machine: machine(),
+            cold_starts,
+            warm_invocations_each,
+            functions,
+            periodic_evaluation,
+            aims,
+        }
     }
 }
 
@@ -81,6 +93,8 @@ fn aims(functions: &BTreeMap<&'static str, Measured>) -> Vec<Aim> {
     let (to_empty, to_boto3) =
         (times(init("remediate"), init("empty")), times(init("boto3"), init("remediate")));
     let lighter = times(memory("boto3"), memory("remediate"));
+    let cold = |name| median(name, Figure::Cold);
+    let to_remediate = times(cold("evaluate"), cold("remediate"));
     let zip = median("remediate", Figure::Zip).unwrap_or(f64::NAN);
     let calls = functions.get("remediate").map(|measured| &measured.first_invocation_calls);
     let number: u32 = calls.into_iter().flat_map(BTreeMap::values).sum();
@@ -91,6 +105,11 @@ fn aims(functions: &BTreeMap<&'static str, Measured>) -> Vec<Aim> {
         aim("init at most 2 × the empty function's", to_empty <= 2.0, format!("{to_empty:.2} ×")),
         aim("init at least 50 × faster than boto3's", to_boto3 >= 50.0, format!("{to_boto3:.0} ×")),
         aim("peak memory at most an eighth of boto3's", lighter >= 8.0, format!("1/{lighter:.1}")),
+        aim(
+            "evaluate's cold start at most a quarter slower than remediate's",
+            to_remediate <= 1.25,
+            format!("{to_remediate:.2} ×"),
+        ),
         aim("zipped under 4 MB", zip < 4.0, format!("{zip:.2} MB")),
         aim(
             "at most 4 calls to AWS for a remediation",
@@ -120,21 +139,27 @@ impl fmt::Display for Report {
             out,
             "median (least) of {cold_starts} cold starts, {warm_invocations_each} warm invocations after each\n"
         )?;
-        let heads = ["", "remediate", "empty Rust", "boto3", "÷ empty", "boto3 ÷"];
-        let [figure, remediate, empty, boto3, to_empty, to_boto3] = heads;
-        writeln!(out, "{figure:<42}{remediate:>18}{empty:>18}{boto3:>18}{to_empty:>10}{to_boto3:>10}")?;
+        let heads = ["", "remediate", "evaluate", "empty Rust", "boto3", "÷ empty", "boto3 ÷"];
+        let [figure, remediate, evaluate, empty, boto3, to_empty, to_boto3] = heads;
+        writeln!(
+            out,
+            "{figure:<42}{remediate:>18}{evaluate:>18}{empty:>18}{boto3:>18}{to_empty:>10}{to_boto3:>10}"
+        )?;
         for figure in Figure::ALL {
             let label = format!("{}, {}", figure.label(), figure.unit());
-            let [remediate, empty, boto3] =
-                ["remediate", "empty", "boto3"].map(|name| self.functions.get(name)?.pair(figure));
+            let [remediate, evaluate, empty, boto3] = ["remediate", "evaluate", "empty", "boto3"]
+                .map(|name| self.functions.get(name)?.pair(figure));
             let ratio = |of: Option<(f64, f64)>, by: Option<(f64, f64)>| {
                 of.zip(by).map_or_else(String::new, |((of, _), (by, _))| format!("{:.2}", of / by))
             };
             let (to_empty, to_boto3) = (ratio(remediate, empty), ratio(boto3, remediate));
-            let [remediate, empty, boto3] = [remediate, empty, boto3].map(cell);
-            writeln!(out, "{label:<42}{remediate:>18}{empty:>18}{boto3:>18}{to_empty:>10}{to_boto3:>10}")?;
+            let [remediate, evaluate, empty, boto3] = [remediate, evaluate, empty, boto3].map(cell);
+            writeln!(
+                out,
+                "{label:<42}{remediate:>18}{evaluate:>18}{empty:>18}{boto3:>18}{to_empty:>10}{to_boto3:>10}"
+            )?;
         }
-        writeln!(out)?;
+        writeln!(out, "\n{}\n", self.periodic_evaluation)?;
         for Aim { text, is, met } in &self.aims {
             writeln!(out, "{}  {text}: {is}", if *met { "met   " } else { "MISSED" })?;
         }

@@ -152,7 +152,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     let Some(event) = api.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let deadline = jiff::Timestamp::now().as_millisecond() + 30_000;
+    let deadline = jiff::Timestamp::now().as_millisecond() + 300_000;
     let head = [
         ("content-type", "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", REQUEST_ID.to_owned()),

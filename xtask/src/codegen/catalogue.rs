@@ -7,7 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{HEADER, definition::Definition};
+use super::{
+    HEADER,
+    definition::{CustomRule, Definition},
+};
 
 /// `crates/catalogue/src/generated.rs`.
 pub(crate) fn generate(controls: &[Definition]) -> Result<String, Box<dyn Error>> {
@@ -31,6 +34,7 @@ fn used_names(controls: &[Definition]) -> Vec<&'static str> {
     for (name, used) in [
         ("ApiCall", any(|control| !control.api_calls.is_empty())),
         ("ConfigRule", any(|control| !control.config_rules.is_empty())),
+        ("CustomRule", any(|control| control.custom_rule.is_some())),
         ("RunbookParameter", any(|control| !control.parameters.is_empty())),
         ("Mode", !controls.is_empty()),
         ("Pillar", !controls.is_empty()),
@@ -58,6 +62,7 @@ fn write_control(out: &mut String, control: &Definition) -> std::fmt::Result {
         ("severity", enumerated("Severity", &control.severity)),
         ("resource_type", format!("{:?}", control.resource_type)),
         ("config_rules", config_rules(control)),
+        ("custom_rule", custom_rule(control)),
         ("security_hub", format!("&{:?}", control.security_hub)),
         ("api_calls", api_calls(control)),
         ("parameters", parameters(control)),
@@ -78,6 +83,15 @@ fn config_rules(control: &Definition) -> String {
         format!("ConfigRule {{ identifier: {identifier:?}, name: {name:?}, deploy: {deploy} }}")
     });
     format!("&[{}]", rules.collect::<Vec<_>>().join(", "))
+}
+
+fn custom_rule(control: &Definition) -> String {
+    control.custom_rule.as_ref().map_or_else(
+        || "None".to_owned(),
+        |CustomRule { rule, parameters, .. }| {
+            format!("Some(CustomRule {{ rule: {rule:?}, parameters: &{parameters:?} }})")
+        },
+    )
 }
 
 fn api_calls(control: &Definition) -> String {

@@ -20,6 +20,8 @@ pub(crate) struct Definition {
     pub(crate) severity: Severity,
     pub(crate) resource_type: String,
     pub(crate) config_rules: Vec<ConfigRule>,
+    /// Plumb's own rule.
+    pub(crate) custom_rule: Option<CustomRule>,
     pub(crate) security_hub: Vec<String>,
     pub(crate) api_calls: Vec<ApiCall>,
     /// Runbook parameter and its value, with the line.
@@ -45,6 +47,26 @@ pub(crate) struct ConfigRule {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) trigger: Trigger,
     pub(crate) line: u64,
+}
+
+/// One of Plumb's own rules, judged by `evaluate`.
+#[derive(Debug, Clone)]
+pub(crate) struct CustomRule {
+    /// Its name in `crates/rules`.
+    pub(crate) rule: String,
+    pub(crate) trigger: CustomTrigger,
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) line: u64,
+}
+
+/// When AWS Config invokes `evaluate` for a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CustomTrigger {
+    Change,
+    Periodic,
+    /// On change and on a schedule: where time alone makes a resource non-compliant.
+    Both,
 }
 
 /// When AWS Config evaluates a rule.
@@ -130,7 +152,7 @@ pub(crate) fn read(
         reader.wrong(line_of(control, "id"), format!("the id `{id}` is not the folder's name, `{slug}`"));
     }
     let detection = reader.child(control, "detection");
-    reader.only(&detection, &["config_rules", "security_hub", "api_calls"]);
+    reader.only(&detection, &["config_rules", "custom_rule", "security_hub", "api_calls"]);
     let runbook = reader.child(control, "runbook");
     reader.only(&runbook, &["parameters"]);
     let definition = Definition {
@@ -144,6 +166,7 @@ pub(crate) fn read(
         severity: reader.word(control, "severity").unwrap_or(Severity::Low),
         resource_type: reader.text(control, "resource_type"),
         config_rules: reader.each(&detection, "config_rules", Reader::config_rule),
+        custom_rule: detection.get("custom_rule").map(|map| reader.custom_rule(map)),
         security_hub: reader.texts(&detection, "security_hub"),
         api_calls: reader.each(&detection, "api_calls", Reader::api_call),
         parameters: reader.parameters(&runbook),
@@ -264,6 +287,16 @@ impl Reader<'_> {
             deploy,
             parameters: map.get("parameters").map(|value| self.constants(value)).unwrap_or_default(),
             trigger: self.word(map, "trigger").unwrap_or(Trigger::Periodic),
+            line: map.line,
+        }
+    }
+
+    fn custom_rule(&mut self, map: &Located) -> CustomRule {
+        self.only(map, &["rule", "trigger", "parameters"]);
+        CustomRule {
+            rule: self.text(map, "rule"),
+            trigger: self.word(map, "trigger").unwrap_or(CustomTrigger::Change),
+            parameters: map.get("parameters").map(|value| self.constants(value)).unwrap_or_default(),
             line: map.line,
         }
     }

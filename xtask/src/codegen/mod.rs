@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod config_rules;
+mod custom_rules;
 mod definition;
 mod events;
 mod reference;
@@ -31,7 +32,7 @@ struct Drift(Vec<String>);
 /// Writes the generated files that differ, or with `check` fails when one does. Returns what to tell the user.
 pub(crate) fn run(root: &Path, check: bool) -> Result<String, Box<dyn Error>> {
     let controls = registry::load(root)?;
-    let files = generate(&controls)?;
+    let files = generate(root, &controls)?;
     let mut changed = Vec::new();
     for (path, text) in &files {
         let file = root.join(path);
@@ -55,13 +56,14 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<String, Box<dyn Error>> {
     }
 }
 
-fn generate(controls: &[Definition]) -> Result<Vec<Generated>, Box<dyn Error>> {
+fn generate(root: &Path, controls: &[Definition]) -> Result<Vec<Generated>, Box<dyn Error>> {
     Ok(vec![
         ("crates/catalogue/src/generated.rs", catalogue::generate(controls)?),
         ("infra/generated/runbooks.yaml", runbooks::generate(controls)),
         ("infra/generated/roles.yaml", roles::generate(controls)),
         ("infra/generated/config-rules.yaml", config_rules::generate(controls)),
         ("infra/generated/events.yaml", events::generate(controls)),
+        ("crates/rules/src/rules/mod.rs", custom_rules::generate(root)?),
         ("docs/controls.md", reference::generate(controls)),
     ])
 }

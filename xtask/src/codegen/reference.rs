@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     HEADER,
-    definition::{Definition, Trigger},
+    definition::{CustomTrigger, Definition, Trigger},
 };
 
 /// `docs/controls.md`.
@@ -66,6 +66,15 @@ fn detected_by(control: &Definition) -> String {
         };
         let deployed = if rule.deploy { "deployed by Plumb" } else { "listened to where it exists" };
         ways.push(format!("AWS Config `{}` ({when}, {deployed})", rule.name));
+    }
+    if let Some(custom) = &control.custom_rule {
+        let when = match custom.trigger {
+            CustomTrigger::Change => "on change",
+            CustomTrigger::Periodic => "periodically",
+            CustomTrigger::Both => "on change and periodically",
+        };
+        let rule = &custom.rule;
+        ways.push(format!("Plumb's own rule [`{rule}`](rules.md#{rule}) ({when}, deployed by Plumb)"));
     }
     if !control.security_hub.is_empty() {
         ways.push(format!("Security Hub {}", control.security_hub.join(", ")));

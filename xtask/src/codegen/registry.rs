@@ -26,6 +26,7 @@ pub(crate) fn load(root: &Path) -> Result<Vec<Definition>, Problems> {
     for folder in folders(root, &mut problems) {
         if let Some(definition) = load_one(root, &folder, &mut problems) {
             rules::check(&definition, &mut problems);
+            known_rule(root, &definition, &mut problems);
             definitions.push(definition);
         }
     }
@@ -33,6 +34,20 @@ pub(crate) fn load(root: &Path) -> Result<Vec<Definition>, Problems> {
     problems.sort();
     problems.dedup();
     if problems.is_empty() { Ok(definitions) } else { Err(Problems(problems)) }
+}
+
+/// A custom rule is a file of `crates/rules`.
+fn known_rule(root: &Path, definition: &Definition, problems: &mut Vec<Problem>) {
+    let Some(custom) = &definition.custom_rule else { return };
+    let file = format!("crates/rules/src/rules/{}.rs", custom.rule.replace('-', "_"));
+    if !root.join(&file).is_file() {
+        let what = format!("there is no rule `{}`: `{file}` does not exist", custom.rule);
+        problems.push(Problem {
+            file: format!("{}/control.yaml", definition.folder),
+            line: custom.line,
+            what,
+        });
+    }
 }
 
 /// `controls/<service>/<slug>`, sorted.

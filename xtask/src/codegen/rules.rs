@@ -3,7 +3,7 @@
 use plumb_model::{Mode, Reversibility};
 
 use super::{
-    definition::{Definition, Permission, Problem, Trigger},
+    definition::{CustomTrigger, Definition, Permission, Problem, Trigger},
     tree::Located,
 };
 
@@ -107,6 +107,26 @@ fn detection(control: &Definition, found: &mut Found<'_>) {
             || "an account has no configuration item, so its rules are periodic".to_owned(),
         );
     }
+    if let Some(custom) = &control.custom_rule {
+        found.ensure(deployed.is_empty(), custom.line, || {
+            "a managed rule has `deploy: true` as well, but it would share the custom rule's name; set it to false"
+                .to_owned()
+        });
+        found.ensure(
+            custom.rule.starts_with(|c: char| c.is_ascii_lowercase())
+                && custom.rule.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+            custom.line,
+            || format!("`{}` is not a rule's name such as `volume-gp2`", custom.rule),
+        );
+        found.ensure(custom.parameters.iter().all(|(name, _)| name != "rule"), custom.line, || {
+            "`rule` can't be a parameter: it is how the function knows which rule to judge by".to_owned()
+        });
+        found.ensure(
+            custom.trigger == CustomTrigger::Periodic || control.resource_type != "AWS::::Account",
+            custom.line,
+            || "an account has no configuration item, so its rules are periodic".to_owned(),
+        );
+    }
     for call in &control.api_calls {
         found.ensure(call.service.ends_with(".amazonaws.com"), call.line, || {
             format!("`{}` is not an `eventSource` such as `s3.amazonaws.com`", call.service)
@@ -115,8 +135,10 @@ fn detection(control: &Definition, found: &mut Found<'_>) {
             format!("`{}` is not a JSON Pointer; it starts with `/`", call.resource)
         });
     }
-    let deaf =
-        control.config_rules.is_empty() && control.security_hub.is_empty() && control.api_calls.is_empty();
+    let deaf = control.config_rules.is_empty()
+        && control.custom_rule.is_none()
+        && control.security_hub.is_empty()
+        && control.api_calls.is_empty();
     found.ensure(!deaf, 1, || "nothing detects it; give it a Config rule at least".to_owned());
 }
 
