@@ -50,7 +50,7 @@ const STEPS: &[(&str, &str, Step)] = &[
     ("clippy", "clippy, pedantic, nothing allowed", clippy),
     ("unit", "unit, snapshot, property and contract tests, and every control's proof on local AWS", unit),
     ("own-rules", "users' own policies, with the feature `guard`, against their examples", own_rules),
-    ("lint", "cfn-lint and sam validate over the templates", templates),
+    ("lint", "cfn-lint, sam validate and checkov over the templates", templates),
     ("sam-local", "every function by `sam local invoke`, in Docker, against local AWS", sam_local::run_all),
     ("end-to-end", "the deployed template on local AWS, asserted through boto3", end_to_end::run),
 ];
