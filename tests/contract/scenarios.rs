@@ -68,7 +68,8 @@ async fn remediate(memory: &Memory, body: &str, now: fn() -> Timestamp) -> Resul
         later: memory,
         now,
     };
-    remediator.handle(body).await
+    // Boxed: a future as large as the work is.
+    Box::pin(remediator.handle(body)).await
 }
 
 async fn track(memory: &Memory, body: &str, now: fn() -> Timestamp) -> Result<Value, Unfinished> {
@@ -80,7 +81,7 @@ async fn track(memory: &Memory, body: &str, now: fn() -> Timestamp) -> Result<Va
         later: memory,
         now,
     };
-    tracker.handle(body).await
+    Box::pin(tracker.handle(body)).await
 }
 
 fn outcome(answer: &Value) -> &str {
@@ -432,7 +433,9 @@ async fn a_batch_reports_only_the_messages_that_failed() {
         now: noon as fn() -> Timestamp,
     };
     let answer =
-        plumb_lambda::answer(batch, &async |body: &str| remediator.handle(body).await, &()).await.unwrap();
+        plumb_lambda::answer(batch, &async |body: &str| Box::pin(remediator.handle(body)).await, &())
+            .await
+            .unwrap();
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "bad" }] }));
     assert_eq!(memory.world().started.len(), 1);
 }

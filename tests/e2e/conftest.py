@@ -31,6 +31,11 @@ def witness(account):
     return Witness(account)
 
 
+def pytest_collection_modifyitems(items):
+    """The story begins with an empty ledger, and faults come last."""
+    items.sort(key=lambda item: (item.module.__name__ != "test_story", item.module.__name__ == "test_z_faults"))
+
+
 broken = pytest.StashKey()
 
 

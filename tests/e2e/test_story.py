@@ -81,7 +81,7 @@ def test_the_stack_is_deployed_whole_and_may_change_nothing_yet(stack):
     unfinished = [r["LogicalResourceId"] for r in stack.resources if not r["ResourceStatus"].endswith("_COMPLETE")]
     assert unfinished == []
     documents = stack.of_type("AWS::SSM::Document")
-    assert len(documents) == 2 * len(CONTROLS)
+    assert len(documents) == 2 * len(CONTROLS) + 1, "and the one that asks for approval"
     for control in CONTROLS:
         assert stack.config_rule(control)
         assert [name for name in documents if name.endswith((f"-{control}", f"-{control}-rollback"))]

@@ -11,11 +11,11 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_model::{
-    AccountId, Action, Calendar, Deployment, Looker, Policy, Region, Remediation, ResourceRef,
+    AccountId, Action, Calendar, Deployment, Looker, PinnedDocument, Policy, Region, Remediation, ResourceRef,
 };
 use plumb_ports::{
-    Class, Execution, FindingsQueue, Judgement, NonCompliant, PolicySource, PortError, ReadAutomation,
-    ReadCalendar, ReadJudgement, Reevaluate, SendLater, StartAutomation,
+    Approvals, Class, Execution, FindingsQueue, Judgement, NonCompliant, PolicySource, PortError,
+    ReadAutomation, ReadCalendar, ReadJudgement, Reevaluate, SendLater, StartAutomation,
 };
 
 pub use ledger::Counted;
@@ -45,6 +45,10 @@ pub struct World {
     pub non_compliant: BTreeMap<String, Vec<ResourceRef>>,
     /// Messages on the findings queue.
     pub sent: Vec<String>,
+    /// What the content of a document is; `None` = there are no documents.
+    pub content: Option<String>,
+    /// Executions whose question was taken back.
+    pub withdrawn: Vec<String>,
     /// Change calendars by name.
     pub calendars: BTreeMap<String, Calendar>,
     /// Where the sweep goes on.
@@ -132,6 +136,20 @@ impl PolicySource for &Memory {
             class: Class::Permanent,
             source: None,
         })
+    }
+}
+
+impl Approvals for &Memory {
+    /// `$DEFAULT` is version 3.
+    async fn document(&self, _: &str, version: &str) -> Result<Option<PinnedDocument>, PortError> {
+        let world = self.call("ssm:DescribeDocument")?;
+        let version = if version == "$DEFAULT" { "3" } else { version }.to_owned();
+        Ok(world.content.clone().map(|content| PinnedDocument { version, content }))
+    }
+
+    async fn withdraw(&self, execution_id: &str) -> Result<(), PortError> {
+        self.call("ssm:StopAutomationExecution")?.withdrawn.push(execution_id.to_owned());
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_ssm::types::AutomationExecution;
 use plumb_model::Action;
 use plumb_ports::{Execution, PortError, ReadAutomation, StartAutomation};
 use serde_json::Value;
@@ -46,11 +47,12 @@ impl ReadAutomation for Automation<'_> {
             .await
             .map_err(|error| failed(OPERATION, error))?;
         let execution = answer.automation_execution.ok_or_else(|| incomplete(OPERATION, "execution"))?;
+        let outputs = all_outputs(&execution);
         Ok(Execution {
             status: execution
                 .automation_execution_status
                 .map_or_else(String::new, |status| status.as_str().to_owned()),
-            outputs: outputs(execution.outputs.unwrap_or_default()),
+            outputs,
             steps: execution
                 .step_executions
                 .unwrap_or_default()
@@ -69,6 +71,21 @@ impl ReadAutomation for Automation<'_> {
                 .and_then(|time| jiff::Timestamp::from_millisecond(time.to_millis().ok()?).ok()),
         })
     }
+}
+
+/// The document's outputs, and under `Step.Output` those of its steps: a document that ends badly has none of its own.
+fn all_outputs(execution: &AutomationExecution) -> BTreeMap<String, Value> {
+    let steps = execution.step_executions();
+    let of_steps = steps.iter().flat_map(|step| {
+        let name = step.step_name().unwrap_or_default();
+        let own = step.outputs().into_iter().flatten();
+        own.map(move |(output, texts)| (format!("{name}.{output}"), texts.clone()))
+    });
+    let mut wire: HashMap<String, Vec<String>> = execution.outputs().cloned().unwrap_or_default();
+    for (name, texts) in of_steps {
+        wire.insert(name, texts);
+    }
+    outputs(wire)
 }
 
 /// Outputs come as lists of texts; a single text that is JSON is read as JSON (`true`, `{"…":…}`).

@@ -3,6 +3,7 @@
 //! Clients are made at first use and share one HTTP connector, so that a function that is only initialised opens nothing
 //! and reads no certificate store.
 
+mod approvals;
 mod automation;
 mod clients;
 mod config;

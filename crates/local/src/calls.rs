@@ -28,6 +28,9 @@ pub struct LoggedCall {
     pub status: u16,
     /// AWS's error code, if it was refused.
     pub error: Option<String>,
+    /// What went wrong with it on purpose, if anything: see [`crate::faults`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 /// The calls since the start, oldest first; the oldest go when there are too many. Cheap to clone: all clones are one log.

@@ -2,13 +2,15 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::State,
+    extract::{ConnectInfo, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, Response, StatusCode, Uri,
         header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING},
@@ -17,6 +19,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -24,8 +27,11 @@ use uuid::Uuid;
 use crate::{
     calls::{LoggedCall, only_reads},
     destination::{Emulator, StackResource, StackResources, destination},
+    faults::{self, Fault, Harm, When, cut_short, kill_function, refused},
     identify::{Identified, Route, decoded, identify, matching, pair, query, routes, text},
+    python::say,
     service::{AwsError, Caller, Context, Mutation, Request, Service},
+    worker::header,
 };
 
 /// The largest request and the largest answer: a function's package fits.
@@ -57,7 +63,7 @@ impl Gateway {
     /// Serves until the task is ended.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
         let router = Router::new().fallback(take).with_state(self);
-        axum::serve(listener, router).await
+        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
     }
 }
 
@@ -67,7 +73,11 @@ struct Answered {
     error: Option<String>,
 }
 
-async fn take(State(gateway): State<Arc<Gateway>>, request: HttpRequest<Body>) -> Response<Body> {
+async fn take(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: HttpRequest<Body>,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request is larger than 64 MiB, or was cut short");
@@ -80,9 +90,20 @@ async fn take(State(gateway): State<Arc<Gateway>>, request: HttpRequest<Body>) -
     let mut found = identify(&uri, &head.headers, &body);
     let asked = Asked { method: head.method, uri, headers: head.headers, body };
     gateway.name_operation(&mut found, &asked).await;
-    let answered = gateway.answer(&found, &asked).await;
-    gateway.log(at, found, &asked, &answered);
-    answered.response
+    let harm = gateway.harm(&found, &asked);
+    let answered = gateway.answer_or_harm(&found, &asked, peer, harm.as_ref()).await;
+    gateway.log(at, found, &asked, &answered, harm.as_ref());
+    match harm {
+        Some(Harm::CutShort) => cut_short(answered.response),
+        _ => answered.response,
+    }
+}
+
+/// What `PUT /_plumb/faults` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    faults: Vec<Fault>,
 }
 
 /// A request, read to its end.
@@ -94,6 +115,72 @@ struct Asked {
 }
 
 impl Gateway {
+    /// What is to go wrong with this call, on purpose.
+    fn harm(&self, found: &Identified, asked: &Asked) -> Option<Harm> {
+        let by = match &found.caller {
+            Caller::Outside => "outside".to_owned(),
+            caller => header(caller),
+        };
+        let operation = found.operation.as_deref().unwrap_or_default();
+        let call = format!("{}:{operation}", found.service);
+        let path = asked.uri.path_and_query().map_or("/", |target| target.as_str());
+        self.context.faults().strikes(faults::Asked { by: &by, call: &call, path, body: &asked.body })
+    }
+
+    /// The answer, with what goes wrong before or after the call has its effect.
+    async fn answer_or_harm(
+        &self,
+        found: &Identified,
+        asked: &Asked,
+        peer: SocketAddr,
+        harm: Option<&Harm>,
+    ) -> Answered {
+        let died = || Answered {
+            response: plain(StatusCode::SERVICE_UNAVAILABLE, "nobody reads this"),
+            error: Some("Killed".to_owned()),
+        };
+        match harm {
+            None | Some(Harm::CutShort) => self.answer(found, asked).await,
+            Some(Harm::Error { code, status, members }) => Answered {
+                response: refused(&asked.headers, &found.service, code, *status, members),
+                error: Some(code.clone()),
+            },
+            Some(Harm::Delay { milliseconds, when }) => {
+                let wait = tokio::time::sleep(Duration::from_millis(*milliseconds));
+                match when {
+                    // Whoever has given up by then has closed the connection, which drops this before the call.
+                    When::Before => {
+                        wait.await;
+                        self.answer(found, asked).await
+                    }
+                    When::After => {
+                        let answered = self.answer(found, asked).await;
+                        wait.await;
+                        answered
+                    }
+                }
+            }
+            Some(Harm::Kill(When::Before)) => {
+                self.kill(peer).await;
+                died()
+            }
+            Some(Harm::Kill(When::After)) => {
+                let answered = self.answer(found, asked).await;
+                self.kill(peer).await;
+                answered
+            }
+        }
+    }
+
+    async fn kill(&self, peer: SocketAddr) {
+        let endpoint = self.context.endpoint();
+        match tokio::task::spawn_blocking(move || kill_function(peer, &endpoint)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(why)) => say(&format!("nobody was killed: {why}")),
+            Err(why) => say(&format!("nobody was killed: {why}")),
+        }
+    }
+
     async fn answer(&self, found: &Identified, asked: &Asked) -> Answered {
         let operation = found.operation.as_deref().unwrap_or_default();
         let own = match found.service.as_str() {
@@ -207,7 +294,7 @@ impl Gateway {
         }
     }
 
-    fn log(&self, at: Timestamp, found: Identified, asked: &Asked, answered: &Answered) {
+    fn log(&self, at: Timestamp, found: Identified, asked: &Asked, answered: &Answered, harm: Option<&Harm>) {
         let region = self.region(&found);
         let operation = found.operation.unwrap_or_else(|| format!("{} {}", asked.method, asked.uri.path()));
         let status = answered.response.status().as_u16();
@@ -229,6 +316,7 @@ impl Gateway {
             about: about(asked),
             status,
             error: answered.error.clone(),
+            fault: harm.map(|harm| harm.word().to_owned()),
         });
     }
 
@@ -265,6 +353,16 @@ impl Gateway {
                 }
                 Err(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
             },
+            (&Method::GET, "/_plumb/faults") => {
+                json_answer(200, &json!({"faults": self.context.faults().counted()}), None)
+            }
+            (&Method::PUT, "/_plumb/faults") => match serde_json::from_slice(body) {
+                Ok(Wanted { faults }) => {
+                    self.context.faults().set(faults);
+                    json_answer(200, &json!({}), None)
+                }
+                Err(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
+            },
             (&Method::POST, "/_plumb/stack-resource") => {
                 match serde_json::from_slice::<StackResource>(body) {
                     Ok(resource) => {
@@ -278,7 +376,7 @@ impl Gateway {
                 Some(answer) => json_answer(200, &answer, None),
                 None => plain(
                     StatusCode::NOT_FOUND,
-                    "see `/_plumb/health`, `/_plumb/calls`, `/_plumb/events`, `/_plumb/stubs` and `POST /_plumb/schedule`",
+                    "see `/_plumb/health`, `/_plumb/calls`, `/_plumb/events`, `/_plumb/faults`, `/_plumb/stubs` and `POST /_plumb/schedule`",
                 ),
             },
         }

@@ -9,6 +9,7 @@ pub mod config;
 mod destination;
 pub mod emulators;
 pub mod eventbridge;
+pub mod faults;
 mod gateway;
 mod guard;
 mod http;
@@ -27,6 +28,7 @@ pub mod worker;
 
 pub use calls::{CallLog, LoggedCall};
 pub use clock::WallClock;
+pub use faults::{Fault, Faults};
 pub use service::{AwsError, Caller, Context, Mutation, Request, Service};
 pub use start::{LocalAws, Options, StartError, serve};
 pub use worker::{Call, CallError, Script, ScriptError, Worker};

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use crate::{calls::CallLog, emulators::Ports, eventbridge::EventLog, http::Http, worker::Worker};
+use crate::{
+    calls::CallLog, emulators::Ports, eventbridge::EventLog, faults::Faults, http::Http, worker::Worker,
+};
 
 /// A boxed future, so that services can be kept in a list.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -128,6 +130,7 @@ struct Shared {
     http: Http,
     mutations: broadcast::Sender<Mutation>,
     stubs: RwLock<Declared>,
+    faults: Faults,
 }
 
 impl Context {
@@ -143,6 +146,7 @@ impl Context {
             http: Http::default(),
             mutations,
             stubs: RwLock::default(),
+            faults: Faults::default(),
         }))
     }
 
@@ -210,6 +214,11 @@ impl Context {
     /// Declares what commands and webhooks of Automation steps come to, instead of what was declared before.
     pub fn declare(&self, stubs: Declared) {
         *self.0.stubs.write().unwrap_or_else(PoisonError::into_inner) = stubs;
+    }
+
+    /// What goes wrong on purpose.
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
     }
 
     pub(crate) fn http(&self) -> &Http {

@@ -276,7 +276,7 @@ fn step_of(origin: engine::Origin) -> Caller {
 }
 
 /// What the gateway reads back with [`Caller::from_header`].
-fn header(caller: &Caller) -> String {
+pub(crate) fn header(caller: &Caller) -> String {
     match caller {
         Caller::Function { name } => format!("function/{name}"),
         Caller::Execution { id, step } => format!("execution/{id}/{step}"),

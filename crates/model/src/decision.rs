@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::resource::{ControlId, ResourceRef};
+use crate::{
+    approval::Approval,
+    resource::{ControlId, ResourceRef},
+};
 
 /// What happens to a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +21,8 @@ pub enum Outcome {
     Notify,
     /// Recorded; a person has to approve before anything is changed.
     Approve,
+    /// An approval that was asked for counts no more: expired, or not for what would be done now.
+    Decline,
     /// Not now: a limit, a window or a cooldown; the sweep will bring it back.
     Defer,
     /// Not by Plumb any more: recorded, and a person has to look.
@@ -50,6 +55,8 @@ pub enum Guardrail {
     InProgress,
     /// Attempts and cooldown.
     Attempts,
+    /// If it needs a person's approval: was exactly this approved?
+    Approval,
     /// Is it fixed again and again, because somebody keeps changing it back?
     Flapping,
     /// Starts in this hour: per control, per account and in all.
@@ -73,6 +80,7 @@ impl Guardrail {
             Self::Mode => "mode",
             Self::InProgress => "in-progress",
             Self::Attempts => "attempts",
+            Self::Approval => "approval",
             Self::Flapping => "flapping",
             Self::BlastRadius => "blast-radius",
             Self::Breaker => "breaker",
@@ -129,4 +137,7 @@ pub struct Decision {
     /// What would be started: present for `start`, and for `notify` and `approve` as what a person can expect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
+    /// What approvers are to be asked: present for `approve` if the policy names any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<Approval>>,
 }

@@ -4,6 +4,7 @@
 //! finding, under a [`Policy`], into a [`Decision`]; an executed decision is a [`Remediation`]. Nothing here does I/O,
 //! reads a clock or knows an SDK.
 
+mod approval;
 mod control;
 mod decision;
 mod facts;
@@ -16,6 +17,7 @@ mod resource;
 mod transition;
 mod usage;
 
+pub use approval::{Answer, Approval, ApprovalRules, PinnedDocument, Word};
 pub use control::{
     ApiCall, ConfigRule, Control, CustomRule, Pillar, Reversibility, RunbookParameter, Severity,
 };

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    approval::ApprovalRules,
     control::{Control, Pillar, Severity},
     limits::Limits,
     resource::ResourceRef,
@@ -128,6 +129,9 @@ pub struct Policy {
     pub rules: Vec<ModeRule>,
     /// Exemptions.
     pub waivers: Vec<Waiver>,
+    /// Who approves what needs approval; without it, that is only recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRules>,
     /// Limits.
     pub limits: Limits,
     /// Undoing.
@@ -175,6 +179,7 @@ impl Policy {
             }
         }
         wrong.extend(self.limits.problems());
+        wrong.extend(self.approval.iter().flat_map(ApprovalRules::wrong));
         if wrong.is_empty() { Ok(()) } else { Err(PolicyError(wrong)) }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    approval::Approval,
     decision::{Action, Verdict},
     finding::Source,
     limits::Limits,
@@ -21,6 +22,9 @@ pub enum State {
     Detected,
     /// Seen; a person has to approve.
     AwaitingApproval,
+    /// A person said no, nobody answered in time, or what was approved is no longer what would be done: hands off for
+    /// the time that the policy gives.
+    Declined,
     /// Claimed; the runbook is about to be started.
     Planned,
     /// The runbook is running.
@@ -54,9 +58,10 @@ pub enum Looker {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Detected,
         Self::AwaitingApproval,
+        Self::Declined,
         Self::Planned,
         Self::Running,
         Self::Verifying,
@@ -106,6 +111,9 @@ pub struct Remediation {
     pub execution_id: Option<String>,
     /// The resource's state before the change, as the runbook captured it: what rollback needs.
     pub before: Option<Value>,
+    /// What approvers were asked, and what they said.
+    #[serde(default)]
+    pub approval: Option<Approval>,
     /// Why it stands where it stands.
     pub reason: String,
     /// Every guardrail's verdict when it was decided.
@@ -196,6 +204,7 @@ impl Remediation {
             action: None,
             execution_id: None,
             before: None,
+            approval: None,
             reason: String::new(),
             verdicts: Vec::new(),
             detected_at: now,
@@ -216,9 +225,10 @@ impl Remediation {
     pub fn looked_at_by(&self) -> Looker {
         match self.state {
             State::Running | State::Verifying => Looker::Track,
-            State::RollingBack | State::AwaitingApproval if self.execution_id.is_some() => Looker::Track,
+            State::RollingBack if self.execution_id.is_some() => Looker::Track,
             State::RollingBack
             | State::AwaitingApproval
+            | State::Declined
             | State::Detected
             | State::Planned
             | State::Fixed

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plumb_model::{Calendar, Deployment, Remediation, Usage};
+use plumb_model::{Calendar, Deployment, PinnedDocument, Remediation, Usage};
 
 /// What is known when a decision is made. What has not been read is absent, never assumed: [`crate::plan`] asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Facts {
     pub prior: Option<Remediation>,
     /// The state of SSM Change Calendars, by name or ARN as the policy spells them; without those not read.
     pub calendars: BTreeMap<String, Calendar>,
+    /// SSM documents by name and version (or `$DEFAULT`), as far as they were looked up; `None` for one that isn't there.
+    pub documents: BTreeMap<(String, String), Option<PinnedDocument>>,
     /// The counters that the claim is limited by. `None` when they have not been read: the claim counts and is refused
     /// where it would exceed a limit; then they are read, so that the plan made anew can say which.
     pub usage: Option<Usage>,
@@ -22,7 +24,7 @@ pub struct Facts {
 impl Facts {
     /// Nothing read yet.
     pub fn new(deployment: Deployment) -> Self {
-        Self { deployment, prior: None, calendars: BTreeMap::new(), usage: None }
+        Self { deployment, prior: None, calendars: BTreeMap::new(), documents: BTreeMap::new(), usage: None }
     }
 }
 
@@ -32,4 +34,6 @@ impl Facts {
 pub enum Fact {
     /// An entry of [`Facts::calendars`].
     Calendar(String),
+    /// An entry of [`Facts::documents`]: a document's name and version.
+    Document(String, String),
 }

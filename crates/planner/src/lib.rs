@@ -3,6 +3,7 @@
 //! **Invariant:** no clock, no environment, no I/O, no async. The same arguments give the same [`Decision`], down to the
 //! idempotency token, and whoever executes it chooses nothing.
 
+pub mod approval;
 mod facts;
 mod guardrails;
 pub mod life;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plumb_model::{
-    Action, Control, ControlId, Decision, Finding, Guardrail, Mode, Outcome, Policy, Remediation,
+    Action, Approval, Control, ControlId, Decision, Finding, Guardrail, Mode, Outcome, Policy, Remediation,
     ResourceRef, State, Verdict, remediation_key,
 };
 use uuid::Uuid;
@@ -54,6 +55,12 @@ pub fn plan(control: &Control, policy: &Policy, finding: &Finding, facts: &Facts
                 }
                 (true, because)
             }
+            // Approval lifts what asked for approval, and nothing else.
+            Ok(Answer::Grant(because)) => {
+                question.mode = Mode::Auto;
+                reasoning.granted = true;
+                (true, because)
+            }
             Ok(Answer::Stop(outcome, because)) => {
                 reasoning.stopped = Some(outcome);
                 (false, because)
@@ -74,15 +81,49 @@ pub fn plan(control: &Control, policy: &Policy, finding: &Finding, facts: &Facts
         Mode::Approve => Outcome::Approve,
         Mode::Notify | Mode::Off => Outcome::Notify,
     });
+    let mut action = reasoning.stopped.is_none().then(|| match &facts.prior {
+        Some(Remediation { action: Some(approved), .. }) if reasoning.granted => approved.clone(),
+        _ => action(control, finding, facts),
+    });
+    let approval = match (outcome, &mut action) {
+        (Outcome::Approve, Some(action)) => to_be_asked(policy, finding, facts, action, now),
+        _ => None,
+    };
     Plan::Decided(Decision {
         control: finding.control.clone(),
         resource: finding.resource.clone(),
         outcome,
         reason: reasoning.reason(outcome, control),
-        action: reasoning.stopped.is_none().then(|| action(control, finding, facts)),
+        action,
+        approval,
         verdicts: reasoning.verdicts,
         until: reasoning.until,
     })
+}
+
+/// What the approvers are to be asked, if there are any; the action is pinned to the document's version. A question that
+/// was written down and never went out is asked as it stands.
+fn to_be_asked(
+    policy: &Policy,
+    finding: &Finding,
+    facts: &Facts,
+    action: &mut Action,
+    now: Timestamp,
+) -> Option<Box<Approval>> {
+    let rules = policy.approval.as_ref()?;
+    if let Some(Remediation {
+        state: State::AwaitingApproval, approval: Some(asked), action: Some(of), ..
+    }) = &facts.prior
+        && asked.answer.is_none()
+    {
+        *action = of.clone();
+        return Some(Box::new(asked.clone()));
+    }
+    let which = (action.document.clone(), action.document_version.clone());
+    let document = facts.documents.get(&which)?.as_ref()?;
+    action.document_version.clone_from(&document.version);
+    let key = remediation_key(&finding.control, &finding.resource);
+    Some(Box::new(approval::question(&key, action, document, rules, now)))
 }
 
 /// What the guardrails said.
@@ -91,6 +132,8 @@ struct Reasoning {
     verdicts: Vec<Verdict>,
     stopped: Option<Outcome>,
     until: Option<Timestamp>,
+    /// A person approved the prior record's action.
+    granted: bool,
     /// Why it goes no further than it does.
     limited_by: Option<String>,
 }

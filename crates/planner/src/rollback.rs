@@ -48,6 +48,7 @@ pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remedia
         }],
         until: None,
         action,
+        approval: None,
     }
 }
 
@@ -66,7 +67,7 @@ fn refusal(control: &Control, prior: &Remediation) -> Option<String> {
         State::RollingBack => return Some("already being rolled back".to_owned()),
         // A failed attempt may have changed it, and somebody else the rest.
         State::Unneeded if prior.before.is_some() => {}
-        State::Detected | State::AwaitingApproval | State::Unneeded | State::Waived => {
+        State::Detected | State::AwaitingApproval | State::Declined | State::Unneeded | State::Waived => {
             return Some("nothing was changed, so there is nothing to undo".to_owned());
         }
         State::Planned | State::Running => {

@@ -2,6 +2,7 @@
 //!
 //! `plumb-aws` implements them on AWS; tests implement them in memory.
 
+mod approvals;
 mod calendars;
 mod evaluations;
 mod ledger;
@@ -14,6 +15,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use plumb_model::{Action, Looker, Policy, ResourceRef};
 
+pub use approvals::Approvals;
 pub use calendars::ReadCalendar;
 pub use evaluations::{Continue, Evaluated, Evaluation, PutEvaluations, ReadConfig};
 pub use ledger::{Ledger, Page, Written, counters_of};

@@ -4,6 +4,8 @@
 //! out. The claim is written before the runbook is started, and the runbook is started with a token that belongs to the
 //! claim, so that a crash between the two loses nothing and starts nothing twice.
 
+mod approval;
+
 use jiff::Timestamp;
 use plumb_catalogue::{Heard, controls, listen};
 use plumb_events::Content;
@@ -18,7 +20,8 @@ use plumb_planner::{
     plan, plan_rollback,
 };
 use plumb_ports::{
-    Class, Ledger, PolicySource, ReadCalendar, SendLater, StartAutomation, Written, counters_of,
+    Approvals, Class, Ledger, PolicySource, ReadAutomation, ReadCalendar, SendLater, StartAutomation,
+    Written, counters_of,
 };
 use serde_json::{Value, json};
 
@@ -52,7 +55,7 @@ pub struct Remediator<L, A, P, F, Q> {
 impl<L, A, P, F, Q> Remediator<L, A, P, F, Q>
 where
     L: Ledger + Sync,
-    A: StartAutomation,
+    A: StartAutomation + ReadAutomation + Approvals,
     P: PolicySource,
     F: ReadCalendar,
     Q: SendLater,
@@ -69,8 +72,13 @@ where
             match reading.content {
                 Content::Rejected(reason) => rejected = Some(reason),
                 Content::Ignored(reason) => tracing::info!(kind, outcome = "ignore", reason, "event ignored"),
-                Content::Automation(_) => {
-                    tracing::info!(kind, outcome = "ignore", reason = "for `track`", "event ignored");
+                Content::Automation(status) => {
+                    if status.definition.as_deref().is_some_and(|name| self.deployment.asks(name)) {
+                        // Boxed: rare, and larger than all the rest.
+                        decisions.extend(Box::pin(self.answered(&status)).await?);
+                    } else {
+                        tracing::info!(kind, outcome = "ignore", reason = "for `track`", "event ignored");
+                    }
                 }
                 Content::Rollback(request) => decisions.push(self.roll_back(&request).await?),
                 Content::Clear(request) => decisions.extend(self.clear(&request).await?),
@@ -103,6 +111,10 @@ where
         let mut facts = Facts { prior, ..Facts::new(self.deployment.clone()) };
         for _ in 0..TRIES {
             let (decision, now) = self.decide(control, &policy, finding, &mut facts).await?;
+            if let Some(asked) = approval::never_asked(&decision, facts.prior.as_ref()) {
+                self.ask(asked).await?;
+                return Ok(reported(decision, finding, None));
+            }
             let change = self.change(&decision, control, &policy, finding, facts.prior.as_ref(), now);
             let Some(change) = change else { return Ok(reported(decision, finding, None)) };
             let record = change.record.clone();
@@ -113,6 +125,7 @@ where
                     facts.usage = Some(self.ledger.usage(&record, &counters, now).await?);
                 }
                 Written::Yes => {
+                    self.withdraw(facts.prior.as_ref(), &record).await;
                     let execution = self.carry_out(&decision, &record, now).await?;
                     return Ok(reported(decision, finding, execution.as_deref()));
                 }
@@ -137,7 +150,9 @@ where
                 let undo = undo.as_ref().filter(|_| prior.terms.roll_back_unverified);
                 life::next(prior, &Happened::Disagreed { seen, undo }, now)
             }
-            _ => life::claim(decision, finding, prior, policy, now).or_else(|| life::laid_aside(prior?, now)),
+            _ => life::claim(decision, finding, prior, policy, now)
+                .or_else(|| life::next(prior?, &Happened::Expired, now))
+                .or_else(|| life::laid_aside(prior?, now)),
         }
     }
 
@@ -151,6 +166,7 @@ where
         let claimed = matches!(record.state, State::Planned | State::RollingBack);
         match decision.outcome {
             Outcome::Start | Outcome::Reopen if claimed => self.start(record).await.map(Some),
+            Outcome::Approve if record.approval.is_some() => self.ask(record).await.map(|()| None),
             Outcome::Defer => {
                 let wait = record.due_at.map_or(i64::MAX, |due| due.duration_since(now).as_secs());
                 if wait < HELD_BY_THE_QUEUE {
@@ -228,6 +244,10 @@ where
             Fact::Calendar(name) => {
                 let calendar = self.surroundings.calendar(&name).await?;
                 facts.calendars.insert(name, calendar);
+            }
+            Fact::Document(name, version) => {
+                let document = self.automation.document(&name, &version).await?;
+                facts.documents.insert((name, version), document);
             }
         }
         Ok(())

@@ -252,12 +252,15 @@ fn nothing_would_come(record: &Remediation, now: Timestamp) -> bool {
         | State::Running
         | State::Verifying
         | State::RollingBack
-        | State::AwaitingApproval
         | State::Escalated
         | State::RolledBack => true,
+        // Where nobody was asked, the policy may name approvers by now.
+        State::AwaitingApproval => record.approval.is_some(),
         // A mode or a waiver may be another one by now.
         State::Detected | State::Waived => false,
-        State::Fixed | State::Unneeded | State::Failed => record.due_at.is_some_and(|due| due > now),
+        State::Fixed | State::Unneeded | State::Failed | State::Declined => {
+            record.due_at.is_some_and(|due| due > now)
+        }
     }
 }
 

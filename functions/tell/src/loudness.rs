@@ -19,7 +19,9 @@ pub(crate) fn loudness(transition: &Transition) -> Loudness {
     match transition.to {
         State::Escalated | State::RolledBack => Loudness::Now,
         State::Failed if transition.severity >= Severity::Critical => Loudness::Now,
-        State::Detected | State::AwaitingApproval | State::Fixed | State::Failed => Loudness::Digest,
+        State::Detected | State::AwaitingApproval | State::Declined | State::Fixed | State::Failed => {
+            Loudness::Digest
+        }
         State::Planned
         | State::Running
         | State::Verifying
@@ -34,9 +36,12 @@ pub(crate) fn loudness(transition: &Transition) -> Loudness {
 pub(crate) fn workflow(to: State) -> Option<&'static str> {
     match to {
         State::Fixed => Some("RESOLVED"),
-        State::AwaitingApproval | State::Running | State::Failed | State::Escalated | State::RolledBack => {
-            Some("NOTIFIED")
-        }
+        State::AwaitingApproval
+        | State::Declined
+        | State::Running
+        | State::Failed
+        | State::Escalated
+        | State::RolledBack => Some("NOTIFIED"),
         State::Detected
         | State::Planned
         | State::Verifying

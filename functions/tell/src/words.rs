@@ -70,6 +70,9 @@ pub(crate) fn advice(to: State) -> &'static str {
         }
         State::Failed => "Nothing yet: Plumb tries again. If it goes on, the resource is escalated.",
         State::AwaitingApproval => "Decide: `plumb approve` or `plumb reject`.",
+        State::Declined => {
+            "Nothing: it stays as it is, and is asked about again when the policy's hands-off time is over."
+        }
         State::Detected => {
             "Nothing is changed in this mode. `plumb plan` shows what would be; the policy decides."
         }

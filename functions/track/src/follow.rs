@@ -30,6 +30,9 @@ where
         if status.step.is_some() {
             return Ok(ignored(id, "a step's status; the execution's own follows"));
         }
+        if status.definition.as_deref().is_some_and(|name| self.deployment.asks(name)) {
+            return Ok(ignored(id, "an approval, which is for `remediate`"));
+        }
         match Progress::of_status(&status.status) {
             Some(Progress::Going) => return Ok(ignored(id, "the runbook has not ended")),
             Some(Progress::Succeeded | Progress::Failed) => {}

@@ -7,9 +7,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use plumb_aws::{DynamoLedger, ParameterPolicy, Surroundings};
-use plumb_model::{Action, Change, Count, Counter, Decision, Looker, Remediation, Usage};
-use plumb_ports::{Ledger, Page, PortError, SendLater, StartAutomation, Written};
+use plumb_aws::{Automation, DynamoLedger, ParameterPolicy, Surroundings};
+use plumb_model::{
+    Action, Change, Count, Counter, Decision, Execution, Looker, PinnedDocument, Remediation, Usage,
+};
+use plumb_ports::{Approvals, Ledger, Page, PortError, ReadAutomation, SendLater, StartAutomation, Written};
 use plumb_remediate::Remediator;
 use serde_json::Value;
 
@@ -18,7 +20,7 @@ use crate::failure::Failure;
 
 /// The deployed `remediate`, without hands.
 pub(crate) struct ReadOnly<'a>(
-    Remediator<Watched<DynamoLedger<'a>>, NoHands, ParameterPolicy<'a>, Surroundings<'a>, NoHands>,
+    Remediator<Watched<DynamoLedger<'a>>, Eyes<'a>, ParameterPolicy<'a>, Surroundings<'a>, NoHands>,
 );
 
 impl<'a> ReadOnly<'a> {
@@ -29,7 +31,7 @@ impl<'a> ReadOnly<'a> {
         Ok(Self(Remediator {
             deployment: connection.deployment.clone(),
             ledger: Watched { ledger: DynamoLedger::new(aws, table), pretended: Mutex::default() },
-            automation: NoHands,
+            automation: Eyes(Automation(aws)),
             policy: ParameterPolicy::new(aws, parameter, |id| plumb_catalogue::control(id).is_some()),
             surroundings: Surroundings(aws),
             later: NoHands,
@@ -133,14 +135,33 @@ impl<L: Ledger + Sync> Ledger for Watched<L> {
     }
 }
 
-/// Starts nothing and sends nothing.
-struct NoHands;
+/// Looks at Systems Manager, and starts and stops nothing.
+struct Eyes<'a>(Automation<'a>);
 
-impl StartAutomation for NoHands {
+impl StartAutomation for Eyes<'_> {
     async fn start(&self, action: &Action) -> Result<String, PortError> {
         Ok(format!("would be started with token {}", action.client_token))
     }
 }
+
+impl ReadAutomation for Eyes<'_> {
+    async fn execution(&self, execution_id: &str) -> Result<Execution, PortError> {
+        self.0.execution(execution_id).await
+    }
+}
+
+impl Approvals for Eyes<'_> {
+    async fn document(&self, name: &str, version: &str) -> Result<Option<PinnedDocument>, PortError> {
+        self.0.document(name, version).await
+    }
+
+    async fn withdraw(&self, _: &str) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+/// Sends nothing.
+struct NoHands;
 
 impl SendLater for NoHands {
     async fn send_later(&self, _: Looker, _: &str, _: u32) -> Result<(), PortError> {

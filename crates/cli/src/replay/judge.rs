@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use plumb_catalogue::Heard;
 use plumb_events::{Content, Reading};
-use plumb_model::{AccountId, Calendar, Decision, Deployment, Finding, Outcome, Policy, Region, Signal};
+use plumb_model::{
+    AccountId, Calendar, Decision, Deployment, Finding, Outcome, PinnedDocument, Policy, Region, Signal,
+};
 use plumb_planner::{Fact, Facts, Plan};
 use serde::Serialize;
 
@@ -145,6 +147,12 @@ fn assume(fact: Fact, facts: &mut Facts, assumed: &mut Vec<String>) {
         Fact::Calendar(name) => {
             let what = format!("the change calendar `{name}` is open");
             facts.calendars.insert(name, Calendar { open: true, until: None });
+            what
+        }
+        Fact::Document(name, version) => {
+            let what = format!("the document `{name}` is as it was deployed");
+            let content = "not read".to_owned();
+            facts.documents.insert((name, version.clone()), Some(PinnedDocument { version, content }));
             what
         }
     };

@@ -22,6 +22,7 @@ pub(super) fn ask(q: &Question<'_>) -> Answered {
         State::Failed => pass(format!("attempt {} of {}", prior.attempts.saturating_add(1), limits.attempts)),
         State::Detected
         | State::AwaitingApproval
+        | State::Declined
         | State::Planned
         | State::Running
         | State::Verifying

@@ -8,7 +8,7 @@ use crate::life::believable;
 
 /// How long a claim without an execution belongs to the one who made it. Longer than a `remediate` invocation may take,
 /// shorter than the queue's visibility timeout, so that the message that comes back takes the claim up.
-const CLAIM_LEASE: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const CLAIM_LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 pub(super) fn ask(q: &Question<'_>) -> Answered {
     let Some(prior) = &q.facts.prior else { return pass("nothing is under way") };
@@ -29,6 +29,7 @@ pub(super) fn ask(q: &Question<'_>) -> Answered {
         State::RollingBack => stop(Outcome::Skip, format!("being rolled back ({execution})")),
         State::Detected
         | State::AwaitingApproval
+        | State::Declined
         | State::Fixed
         | State::Unneeded
         | State::Failed

@@ -3,6 +3,7 @@
 //! A guardrail that depends on a fact which has not been read asks for it ([`Fact`]) instead of answering; it never takes
 //! what is unknown for harmless. Adding one: a variant of [`Guardrail`], a file here, a line in [`IN_ORDER`].
 
+mod approval;
 mod attempts;
 mod blast_radius;
 mod breaker;
@@ -37,6 +38,8 @@ pub(crate) enum Answer {
     Pass(String),
     /// Nothing against it as long as it goes no further than this mode.
     Limit(Mode, String),
+    /// As far as a control and a policy that asks for approval may go: a person has given it.
+    Grant(String),
     /// No further.
     Stop(Outcome, String),
     /// Not before then.
@@ -56,6 +59,7 @@ pub(crate) const IN_ORDER: &[(Guardrail, Ask)] = &[
     (Guardrail::Mode, mode::ask),
     (Guardrail::InProgress, in_progress::ask),
     (Guardrail::Attempts, attempts::ask),
+    (Guardrail::Approval, approval::ask),
     (Guardrail::Flapping, flapping::ask),
     (Guardrail::BlastRadius, blast_radius::ask),
     (Guardrail::Breaker, breaker::ask),
@@ -70,6 +74,11 @@ fn pass(because: impl Into<String>) -> Answered {
 #[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]
 fn limit(mode: Mode, because: impl Into<String>) -> Answered {
     Ok(Answer::Limit(mode, because.into()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]
+fn grant(because: impl Into<String>) -> Answered {
+    Ok(Answer::Grant(because.into()))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a guardrail returns")]

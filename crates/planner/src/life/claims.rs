@@ -6,7 +6,7 @@ use plumb_model::{
     Terms, later,
 };
 
-use super::{CLAIM_DUE, change, due};
+use super::{CLAIM_DUE, approval, change, due};
 use crate::rollback::this_rollback;
 
 /// How long a finding waits whose guardrail does not say until when, in seconds.
@@ -33,6 +33,10 @@ pub fn claim(
         Outcome::Start => start(decision, finding, prior, policy, now),
         Outcome::Notify => record(State::Detected, decision, finding, prior, now),
         Outcome::Approve => record(State::AwaitingApproval, decision, finding, prior, now),
+        Outcome::Decline => {
+            let prior = prior?;
+            approval::lapsed(prior, now).or_else(|| approval::overruled(prior, &decision.reason, now))
+        }
         Outcome::Defer => defer(decision, finding, prior, now),
         Outcome::Escalate => {
             let prior = prior?;
@@ -66,8 +70,13 @@ fn start(
         Some(prior) if matches!(prior.state, State::Failed | State::Planned) => prior.attempts,
         _ => 0,
     };
+    // What the claim rests on, if it needed approval.
+    let given = prior
+        .filter(|prior| matches!(prior.state, State::AwaitingApproval | State::Planned))
+        .and_then(|prior| prior.approval.clone());
     let to = Remediation {
         generation: action.generation,
+        approval: given,
         state: State::Planned,
         attempts,
         action: Some(action),
@@ -133,7 +142,8 @@ fn record(
     let stands = |prior: &Remediation| {
         prior.state == state && (state == State::AwaitingApproval || prior.due_at.is_none())
     };
-    if prior.is_some_and(stands) {
+    let asks = decision.approval.is_some();
+    if !asks && prior.is_some_and(stands) {
         return None;
     }
     let generation = prior.map_or(0, |prior| prior.generation);
@@ -141,6 +151,9 @@ fn record(
         generation,
         state,
         action: decision.action.clone(),
+        // Until the question has gone out: then it is due when that expires.
+        due_at: if asks { due(now, CLAIM_DUE) } else { None },
+        approval: decision.approval.as_deref().cloned(),
         ..fresh(decision, finding, prior, now)
     };
     Some(change(prior, to, now))

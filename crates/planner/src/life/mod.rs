@@ -4,7 +4,7 @@
 //! Detected ─┬─► Planned ─► Running ─► Verifying ─► Fixed
 //!           │                 │           └─► Failed(n) ─► … ─► Escalated
 //!           │                 └─► Unneeded
-//!           └─► AwaitingApproval      Fixed, Verifying, Failed, Escalated ─► RollingBack ─► RolledBack
+//!           └─► AwaitingApproval ─► Planned, Declined     Fixed, Verifying, Failed, Escalated ─► RollingBack ─► RolledBack
 //! ```
 //!
 //! [`claim`] and [`undo`] begin an attempt from a decision; [`next`] is everything that happens to it afterwards. Each gives a
@@ -13,12 +13,13 @@
 //!
 //! **Invariant:** a record that someone has to come back to has a `due_at`. Whatever is lost, the sweep finds it.
 
+mod approval;
 mod claims;
 mod runbook;
 mod verify;
 
 use jiff::{SignedDuration, Timestamp};
-use plumb_model::{Change, Count, Counter, Execution, Remediation, State, later};
+use plumb_model::{Answer, Change, Count, Counter, Execution, Remediation, State, Word, later};
 
 pub use claims::{claim, laid_aside, undo, waiting};
 pub use runbook::claimed_resource;
@@ -77,6 +78,29 @@ pub enum Happened<'a> {
     },
     /// The detector has not answered, although it is time to look.
     Unanswered,
+    /// The approvers of a record that awaits approval are being asked.
+    Asked {
+        /// The execution that asks.
+        execution_id: &'a str,
+    },
+    /// They have answered, or nobody has.
+    Answered {
+        /// The execution that asked.
+        execution_id: &'a str,
+        /// What it asked for.
+        hash: &'a str,
+        /// What became of it.
+        answer: Answer,
+        /// Who said what.
+        words: &'a [Word],
+    },
+    /// What was approved is not carried out, because something else says no by now.
+    Overruled {
+        /// What.
+        because: &'a str,
+    },
+    /// It is time to look whether a question, or a yes that has to wait, has expired.
+    Expired,
     /// Somebody lets Plumb touch it again.
     Cleared {
         /// Who.
@@ -97,12 +121,18 @@ pub fn next(record: &Remediation, happened: &Happened<'_>, now: Timestamp) -> Op
         Happened::Disagreed { seen, undo } => verify::disagreed(record, *seen, *undo, now),
         Happened::NoDetector { because } => verify::no_detector(record, because, now),
         Happened::Unanswered => verify::unanswered(record, now),
+        Happened::Asked { execution_id } => approval::asked(record, execution_id, now),
+        Happened::Answered { execution_id, hash, answer, words } => {
+            approval::answered(record, (execution_id, hash), (*answer, words), now)
+        }
+        Happened::Overruled { because } => approval::overruled(record, because, now),
+        Happened::Expired => approval::lapsed(record, now),
         Happened::Cleared { by } => cleared(record, by, now),
     }
 }
 
 fn cleared(record: &Remediation, by: &str, now: Timestamp) -> Option<Change> {
-    if !matches!(record.state, State::RolledBack | State::Escalated | State::Failed) {
+    if !matches!(record.state, State::RolledBack | State::Escalated | State::Failed | State::Declined) {
         return None;
     }
     let to = Remediation {

@@ -25,7 +25,7 @@ pub(super) fn agreed(record: &Remediation, seen: Timestamp, now: Timestamp) -> O
         }
         // A rollback that failed is not made good by a detector that likes the fix.
         State::Escalated if record.rollbacks > 0 => None,
-        State::Detected | State::AwaitingApproval | State::Failed | State::Escalated => {
+        State::Detected | State::AwaitingApproval | State::Declined | State::Failed | State::Escalated => {
             let reason = if record.before.is_some() && record.state != State::Detected {
                 format!("it complies since {seen}; Plumb's last attempt failed, and may have changed it")
             } else {
