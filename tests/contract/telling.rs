@@ -153,6 +153,31 @@ async fn what_is_not_urgent_waits_for_the_digest() {
 }
 
 #[tokio::test]
+async fn people_hear_once_that_a_control_is_stopped() {
+    let ears = Ears::default();
+    let image = |until: &str| {
+        json!({
+            "pk": { "S": "usage#breaker#bucket-tls-only" }, "stopped_until": { "N": until },
+            "stopped_because": { "S": "5 of 9 remediations failed" },
+        })
+    };
+    let change = json!({ "SequenceNumber": "9", "NewImage": image("1795611600") });
+    let batch = [json!({ "eventSource": "aws:dynamodb", "dynamodb": change })];
+    ears.heard().failures.push(("sns:Publish", Class::Retry));
+    assert_eq!(teller(&ears).records(&batch).await.unwrap(), ["9"]);
+    for _ in 0..2 {
+        assert_eq!(teller(&ears).records(&batch).await.unwrap(), Vec::<String>::new());
+    }
+    let messages = ears.heard().messages.clone();
+    assert_eq!(messages.len(), 1);
+    assert!(messages[0].text.contains("5 of 9 remediations failed"), "{messages:?}");
+    let (old, new) = (image("1795611600"), image("1795611600"));
+    let same = json!({ "dynamodb": { "SequenceNumber": "10", "OldImage": old, "NewImage": new } });
+    teller(&ears).records(&[same]).await.unwrap();
+    assert_eq!(ears.heard().messages.len(), 1);
+}
+
+#[tokio::test]
 async fn a_digest_that_is_not_taken_deletes_nothing() {
     let ears = Ears::default();
     teller(&ears).records(&[written(1, None, &record("b", State::Fixed))]).await.unwrap();

@@ -30,6 +30,8 @@ pub struct Heard {
     pub notes: Vec<Note>,
     /// What waits for the digest.
     pub waiting: Vec<Line>,
+    /// What was said once.
+    pub said: std::collections::BTreeSet<String>,
     /// How much was taken of each hour's numbers.
     pub taken: BTreeMap<String, u32>,
     /// What the next calls of these operations fail with.
@@ -68,6 +70,15 @@ impl History for &Ears {
     async fn record(&self, entries: &[Entry]) -> Result<(), PortError> {
         let mut heard = self.call("dynamodb:BatchWriteItem")?;
         heard.history.extend(entries.iter().map(|entry| (entry.transition.id, entry.clone())));
+        Ok(())
+    }
+
+    async fn is_said(&self, what: &str) -> Result<bool, PortError> {
+        Ok(self.call("dynamodb:GetItem")?.said.contains(what))
+    }
+
+    async fn say(&self, what: &str, _: Timestamp) -> Result<(), PortError> {
+        self.call("dynamodb:PutItem")?.said.insert(what.to_owned());
         Ok(())
     }
 

@@ -23,6 +23,9 @@ use crate::{
 /// How long a line is kept, in seconds: as long as the ledger keeps a record.
 const KEPT: i64 = 400 * 24 * 60 * 60;
 
+/// How long it is remembered that something was said, in seconds.
+const SAID: i64 = 30 * 24 * 60 * 60;
+
 /// `BatchWriteItem` takes at most 25 puts, `BatchGetItem` at most 100 keys.
 const WRITES: usize = 25;
 const READS: usize = 100;
@@ -134,6 +137,21 @@ impl History for HistoryTable<'_> {
         Ok(())
     }
 
+    async fn is_said(&self, what: &str) -> Result<bool, PortError> {
+        const OPERATION: &str = "dynamodb:GetItem";
+        let get = self.aws.dynamodb().get_item().table_name(&self.table).set_key(Some(said(what)));
+        let answer = get.consistent_read(true).send().await.map_err(|error| failed(OPERATION, error))?;
+        Ok(answer.item.is_some())
+    }
+
+    async fn say(&self, what: &str, now: Timestamp) -> Result<(), PortError> {
+        let mut item = said(what);
+        let expires = now.as_second().saturating_add(SAID);
+        item.insert("expires_at".to_owned(), AttributeValue::N(expires.to_string()));
+        let put = self.aws.dynamodb().put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.map(|_| ()).map_err(|error| failed("dynamodb:PutItem", error))
+    }
+
     async fn take_one(&self, what: &str, of: u32, now: Timestamp) -> Result<bool, PortError> {
         const OPERATION: &str = "dynamodb:UpdateItem";
         let hour = now.as_second().div_euclid(3600);
@@ -166,6 +184,13 @@ impl History for HistoryTable<'_> {
             Err(error) => Err(failed(OPERATION, error)),
         }
     }
+}
+
+/// The key of something that was said. No resource's id begins with `#`.
+fn said(what: &str) -> Item {
+    [("resource_id", "#said"), ("at_id", what)]
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
+        .into()
 }
 
 /// Sorted by time, so the time has all its digits; the id tells apart what happened at the same time.

@@ -47,6 +47,12 @@ pub trait History {
     /// Writes entries; one that is there is replaced.
     fn record(&self, entries: &[Entry]) -> impl Future<Output = Result<(), PortError>> + Send;
 
+    /// Whether something was said before, such as that a control is stopped.
+    fn is_said(&self, what: &str) -> impl Future<Output = Result<bool, PortError>> + Send;
+
+    /// Remembers for a month that something was said.
+    fn say(&self, what: &str, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+
     /// Takes one from a number that is there for an hour, such as of messages; false when there is none left.
     fn take_one(
         &self,

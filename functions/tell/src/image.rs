@@ -1,5 +1,6 @@
 //! Records of a DynamoDB stream, as Lambda delivers them.
 
+use jiff::Timestamp;
 use plumb_model::Remediation;
 use serde_json::{Map, Number, Value};
 
@@ -12,11 +13,23 @@ pub(crate) struct Change {
     pub(crate) new: Remediation,
 }
 
+/// A control's breaker was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stopped {
+    /// `dynamodb.SequenceNumber`: what a failure is reported by.
+    pub(crate) sequence: String,
+    pub(crate) control: String,
+    pub(crate) until: Timestamp,
+    pub(crate) because: String,
+}
+
 /// What a record of the stream is to `tell`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Seen {
     /// A remediation was written.
     Change(Box<Change>),
+    /// A control was stopped.
+    Stopped(Stopped),
     /// A counter, a claim's usage, or a record that was deleted.
     Nothing,
     /// A remediation that can't be read, and why.
@@ -34,7 +47,7 @@ pub(crate) fn read(record: &Value) -> Seen {
     let is_remediation = record.pointer("/dynamodb/NewImage/state/S").is_some()
         && record.pointer("/dynamodb/NewImage/control/S").is_some();
     if !is_remediation {
-        return Seen::Nothing;
+        return stopped(record, &sequence).map_or(Seen::Nothing, Seen::Stopped);
     }
     let image = |name: &str| {
         let image = record.pointer(&format!("/dynamodb/{name}"))?.as_object()?;
@@ -47,6 +60,21 @@ pub(crate) fn read(record: &Value) -> Seen {
         Some(Err(error)) => Seen::Unreadable { sequence, why: error.to_string() },
         None => Seen::Nothing,
     }
+}
+
+/// The breaker's item: it says until when, as seconds since 1970, and why. Written again with the same end, it is no news.
+fn stopped(record: &Value, sequence: &str) -> Option<Stopped> {
+    let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+    let until = text("/dynamodb/NewImage/stopped_until/N")?;
+    if text("/dynamodb/OldImage/stopped_until/N") == Some(until) {
+        return None;
+    }
+    Some(Stopped {
+        sequence: sequence.to_owned(),
+        control: text("/dynamodb/NewImage/pk/S")?.rsplit('#').next()?.to_owned(),
+        until: Timestamp::from_second(until.parse().ok()?).ok()?,
+        because: text("/dynamodb/NewImage/stopped_because/S").unwrap_or("it does not say why").to_owned(),
+    })
 }
 
 fn plain_map(map: &Map<String, Value>) -> Value {

@@ -22,7 +22,10 @@ use plumb_ports::{
 };
 use serde_json::Value;
 
-use crate::{image::Seen, loudness::Loudness};
+use crate::{
+    image::{Seen, Stopped},
+    loudness::Loudness,
+};
 
 /// Messages at once within an hour; what is beyond waits for the digest.
 const AT_ONCE: u32 = 20;
@@ -117,10 +120,11 @@ impl<H: History, B: Bus, T: Topic, O: OpsItems, N: Notes, D: Digest> Teller<H, B
     /// # Errors
     /// When the whole batch has to come again.
     pub async fn records(&self, records: &[Value]) -> Result<Vec<String>, TellError> {
-        let (mut telling, mut unread) = (Vec::new(), Vec::new());
+        let (mut telling, mut unread, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
         for record in records {
             match image::read(record) {
                 Seen::Nothing => {}
+                Seen::Stopped(control) => stopped.push(control),
                 Seen::Unreadable { sequence, why } => {
                     tracing::error!(sequence, "a record of the ledger can't be read: {why}");
                     unread.push(sequence);
@@ -147,6 +151,7 @@ impl<H: History, B: Bus, T: Topic, O: OpsItems, N: Notes, D: Digest> Teller<H, B
         self.one_by_one(&mut telling).await;
         self.to_people(&mut telling).await;
         self.remember(&telling).await?;
+        unread.extend(self.stopped(&stopped).await?);
         let untold: Vec<_> = telling.iter().flat_map(|one| one.entry.untold.clone()).collect();
         if !untold.is_empty() {
             return Err(TellError::Untold(untold.join("; ")));
@@ -239,6 +244,26 @@ impl<H: History, B: Bus, T: Topic, O: OpsItems, N: Notes, D: Digest> Teller<H, B
                 one.settle(Channel::Message, went.as_ref().copied());
             }
         }
+    }
+
+    /// Tells of controls that were stopped, each stop once; the sequence numbers of those that could not be told yet.
+    async fn stopped(&self, stopped: &[Stopped]) -> Result<Vec<String>, TellError> {
+        let mut again = Vec::new();
+        for control in stopped {
+            let what = format!("stopped#{}#{}", control.control, control.until);
+            if self.history.is_said(&what).await? {
+                continue;
+            }
+            tracing::warn!(control = control.control, until = %control.until, because = control.because, "a control is stopped");
+            match self.topic.publish(&words::stopped(control)).await {
+                Ok(()) => self.history.say(&what, (self.now)()).await?,
+                Err(error) => {
+                    tracing::error!(control = control.control, code = error.code, "not told yet: {error}");
+                    again.push(control.sequence.clone());
+                }
+            }
+        }
+        Ok(again)
     }
 
     async fn remember(&self, telling: &[Telling]) -> Result<(), TellError> {

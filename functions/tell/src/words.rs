@@ -7,7 +7,7 @@ use plumb_ports::tell::{Message, Note, OpsItem};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::loudness::workflow;
+use crate::{image::Stopped, loudness::workflow};
 
 /// How many resources a message lists; the rest is counted.
 const LISTED: usize = 20;
@@ -50,6 +50,21 @@ pub(crate) fn message(transitions: &[&Transition]) -> Option<Message> {
         ("region", first.resource.region.to_string()),
     ];
     Some(Message { subject, text, attributes })
+}
+
+/// The message about a control that was stopped.
+pub(crate) fn stopped(stopped: &Stopped) -> Message {
+    let Stopped { control, until, because, .. } = stopped;
+    let text = format!(
+        "`{control}` starts nothing until {until}: {because}.\nWhat is found meanwhile waits, and is taken up by itself then.\n\n\
+         What to do: find out why its runbook fails: plumb status --state failed --control {control}\n\
+         If the control does harm, set its mode to `off` in the policy.\n"
+    );
+    Message {
+        subject: subject(&format!("Plumb: {control} is stopped until {until:.0}")),
+        text,
+        attributes: vec![("kind", "stopped".to_owned()), ("control", control.clone())],
+    }
 }
 
 /// At most 100 printable ASCII characters: what SNS takes.
