@@ -1,4 +1,4 @@
-//! The counters, as items of the ledger's table.
+//! The counters, as items of the ledger's table. No attribute is one of DynamoDB's reserved words, as `fixed` is.
 
 use std::collections::HashMap;
 
@@ -49,17 +49,17 @@ pub(super) fn write(table: &str, count: &Count) -> Result<TransactWriteItem, Bui
         Count::Ended { hour, failed, seen, .. } => {
             let update = update()
                 .update_expression(if *failed {
-                    "SET expires_at = :expires ADD failed :one"
+                    "SET expires_at = :expires ADD ended_failed :one"
                 } else {
-                    "SET expires_at = :expires ADD fixed :one"
+                    "SET expires_at = :expires ADD ended_fixed :one"
                 })
                 .expression_attribute_values(":expires", expiry(*hour))
                 .expression_attribute_values(":one", number(1));
             match seen {
                 None => update,
-                Some(0) => update.condition_expression("attribute_not_exists(failed)"),
+                Some(0) => update.condition_expression("attribute_not_exists(ended_failed)"),
                 Some(seen) => update
-                    .condition_expression("failed = :seen")
+                    .condition_expression("ended_failed = :seen")
                     .expression_attribute_values(":seen", AttributeValue::N(seen.to_string())),
             }
         }
@@ -108,7 +108,7 @@ pub(super) fn usage(items: Vec<Item>, breaker: &str, tallies: &[String; 2]) -> U
 }
 
 fn tally(item: &Item) -> Tally {
-    Tally { fixed: unsigned(item, "fixed"), failed: unsigned(item, "failed") }
+    Tally { fixed: unsigned(item, "ended_fixed"), failed: unsigned(item, "ended_failed") }
 }
 
 fn signed(item: &Item, name: &str) -> Option<i64> {
