@@ -148,11 +148,9 @@ impl Evaluator {
         let rule = Rule::put(definition, &request.account, &request.region)?;
         let RuleSource::Custom(custom) = &rule.source else { return Ok(()) };
         let asked = Call {
-            service: "lambda".to_owned(),
-            api: "GetPolicy".to_owned(),
-            params: json!({"FunctionName": custom.function}),
             region: Some(custom.function.split(':').nth(3).unwrap_or(&request.region).to_owned()),
             caller: Caller::Local,
+            ..Call::outside("lambda", "GetPolicy", json!({"FunctionName": custom.function}))
         };
         let policy = match self.context.worker().call(asked).await {
             Ok(answer) => answer.get("Policy").and_then(Value::as_str).unwrap_or_default().to_owned(),
