@@ -37,6 +37,8 @@ pub struct World {
     pub later: Vec<(Looker, String, u32)>,
     /// What Config last said of a resource, by rule and resource id.
     pub judgements: BTreeMap<(String, String), Judgement>,
+    /// What time it is for SSM, where what was started is to be found running.
+    pub clock: Option<fn() -> Timestamp>,
     /// Executions by id.
     pub executions: BTreeMap<String, Execution>,
     /// Rules that Config was asked to evaluate.
@@ -111,6 +113,16 @@ impl StartAutomation for &Memory {
         let id = action.client_token.to_string();
         if !world.started.iter().any(|(started, _)| *started == id) {
             world.started.push((id.clone(), action.clone()));
+            if let Some(clock) = world.clock {
+                let execution = Execution {
+                    status: "InProgress".to_owned(),
+                    document: action.document.clone(),
+                    parameters: action.parameters.clone(),
+                    started_at: Some(clock()),
+                    ..Execution::default()
+                };
+                world.executions.insert(id.clone(), execution);
+            }
         }
         Ok(id)
     }

@@ -152,7 +152,7 @@ where
             }
             _ => life::claim(decision, finding, prior, policy, now)
                 .or_else(|| life::next(prior?, &Happened::Expired, now))
-                .or_else(|| life::laid_aside(prior?, now)),
+                .or_else(|| life::laid_aside(decision, prior?, now)),
         }
     }
 

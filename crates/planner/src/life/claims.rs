@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use plumb_model::{
-    Change, Count, Counter, Decision, Deferred, Finding, Hour, Outcome, Policy, Remediation, Standing, State,
-    Terms, later,
+    Change, Count, Counter, Decision, Deferred, Finding, Guardrail, Hour, Outcome, Policy, Remediation,
+    Standing, State, Terms, later,
 };
 
 use super::{CLAIM_DUE, approval, change, due};
@@ -11,6 +11,9 @@ use crate::rollback::this_rollback;
 
 /// How long a finding waits whose guardrail does not say until when, in seconds.
 const LATER: i64 = 3600;
+
+/// When something is looked at again that a person's decision stands against, in seconds.
+const TOMORROW: i64 = 24 * 3600;
 
 /// After how long a claim that nobody wants any more is let go, in seconds.
 const GIVE_UP: i64 = 3600;
@@ -194,12 +197,27 @@ fn fresh(decision: &Decision, finding: &Finding, prior: Option<&Remediation>, no
     }
 }
 
-/// A record whose time had come, and for which there is nothing to be done: it stands where it stood, and is not looked at
-/// again. None for one that is under way, or has nothing to wait for.
-pub fn laid_aside(record: &Remediation, now: Timestamp) -> Option<Change> {
+/// A record whose time had come, and for which nothing is to be done now. If a waiver or a mode says so, it is looked at again
+/// tomorrow: they end. None for one that is under way, or has nothing to wait for.
+pub fn laid_aside(decision: &Decision, record: &Remediation, now: Timestamp) -> Option<Change> {
     let due = record.due_at.is_some_and(|due| due <= now);
-    (due && !record.state.is_open() && record.state != State::AwaitingApproval)
-        .then(|| change(Some(record), Remediation { due_at: None, deferred: None, ..record.clone() }, now))
+    if !due || record.state.is_open() || record.state == State::AwaitingApproval {
+        return None;
+    }
+    let final_word = matches!(record.state, State::Escalated | State::RolledBack);
+    let to = if decision.outcome == Outcome::Skip && !final_word {
+        let waived = decision.verdicts.last().is_some_and(|last| last.guardrail == Guardrail::Waiver);
+        let (state, reason) = match record.state {
+            State::Detected | State::Failed | State::Waived if waived => {
+                (State::Waived, decision.reason.clone())
+            }
+            state => (state, record.reason.clone()),
+        };
+        Remediation { state, reason, due_at: self::due(now, TOMORROW), ..record.clone() }
+    } else {
+        Remediation { due_at: None, deferred: None, ..record.clone() }
+    };
+    Some(change(Some(record), to, now))
 }
 
 /// The claim of a rollback that was decided on.
