@@ -292,6 +292,7 @@ fn every_control_says_what_people_need_to_know() {
         assert!(!control.parameters.is_empty(), "{}: its runbook is told nothing", control.id);
         assert!(
             !(control.config_rules.is_empty()
+                && control.custom_rule.is_none()
                 && control.security_hub.is_empty()
                 && control.api_calls.is_empty()),
             "nothing detects {}",

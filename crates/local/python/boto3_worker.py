@@ -1,6 +1,6 @@
 """Makes AWS calls by name: JSON lines in, JSON lines out, many at a time.
 
-In:  {"id", "service", "api", "params", "region", "caller"}
+In:  {"id", "service", "api", "params", "region", "caller", "days_ago"}
 Out: {"id", "ok": response} or {"id", "error": {"code", "message", "operation", "http_status"}}
 Also: {"id", "routes": service} answers with the REST routes of a service.
 
@@ -69,7 +69,7 @@ def answer(line, out):
 
 def call(request):
     operation = request["api"]
-    callers.is_now(request.get("caller", ""))
+    callers.is_now(request.get("caller", ""), request.get("days_ago", 0))
     try:
         client = client_of(request["service"], request["region"])
         method, operation = operation_of(client, operation)

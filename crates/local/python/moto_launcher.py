@@ -1,6 +1,7 @@
 """Runs moto's server on loopback: moto_launcher.py PORT.
 
-`GET /_plumb/instance` answers whose it is: the gateway's URL, from the environment.
+`GET /_plumb/instance` answers whose it is: the gateway's URL, from the environment. A request with the header
+`X-Local-Days-Ago` is answered as so many days ago, so that what it makes is as old as that.
 """
 
 import logging
@@ -9,6 +10,8 @@ import random
 import string
 import sys
 
+import moto_gaps
+import past
 import watch
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.rds.models import DBInstance
@@ -39,8 +42,10 @@ def with_instance(application):
 def main():
     watch.end_with_parent()
     identify_instances()
+    moto_gaps.teach()
+    past.teach()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    application = with_instance(DomainDispatcherApplication(create_backend_app))
+    application = past.of_requests(with_instance(DomainDispatcherApplication(create_backend_app)))
     run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=True, request_handler=MotoRequestHandler)
 
 

@@ -14,8 +14,8 @@
 //! call; each of `refuses` ends in `Failed` with a message that contains `because`, without a mutating call. Over all
 //! runs, every call is covered by an action under `iam` in `control.yaml`, and every such action is needed.
 //!
-//! The format: a step is `set` (variables) or `call` (`service:Api` as boto3 has them) with `with`, `region` and `capture`
-//! (variable: `JSONPath`). A look is a call with `absent` (error codes that mean "not there"), `json` (`$.Policy`: text to
+//! The format: a step is `set` (variables) or `call` (`service:Api` as boto3 has them) with `with`, `region`, `days_ago` (so
+//! that what it makes is as old as that) and `capture` (variable: `JSONPath`). A look is a call with `absent` (error codes that mean "not there"), `json` (`$.Policy`: text to
 //! be read as JSON), `select` (the `JSONPath` whose nodes count), `ignore` (member names that don't count) and, under
 //! `fixed`, `expect` (`JSONPath`: value; a path that can pick many, such as one with a filter, stands for the list of what
 //! it picks). Lists are compared without regard to their order. Variables are `{{name}}` (unlike any other run's),

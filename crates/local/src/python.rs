@@ -15,13 +15,16 @@ use crate::start::StartError;
 /// What the environment consists of.
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 14] = [
     ("boto3_worker.py", include_str!("../python/boto3_worker.py")),
     ("callers.py", include_str!("../python/callers.py")),
     ("ministack_launcher.py", include_str!("../python/ministack_launcher.py")),
     ("models.py", include_str!("../python/models.py")),
+    ("moto_gaps.py", include_str!("../python/moto_gaps.py")),
+    ("moto_hsm.py", include_str!("../python/moto_hsm.py")),
     ("moto_launcher.py", include_str!("../python/moto_launcher.py")),
     ("requirements.txt", REQUIREMENTS),
+    ("past.py", include_str!("../python/past.py")),
     ("routes.py", include_str!("../python/routes.py")),
     ("script_runner.py", include_str!("../python/script_runner.py")),
     ("stack_types.py", include_str!("../python/stack_types.py")),

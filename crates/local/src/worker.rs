@@ -20,13 +20,15 @@ pub struct Call {
     pub region: Option<String>,
     /// Whom the call log is to name.
     pub caller: Caller,
+    /// How many days ago moto is to believe that the call is made; 0 for now. What it makes is as old as that.
+    pub days_ago: u32,
 }
 
 impl Call {
     /// A call by somebody outside, in the default Region.
     pub fn outside(service: &str, api: &str, params: Value) -> Self {
         let (service, api) = (service.to_owned(), api.to_owned());
-        Self { service, api, params, region: None, caller: Caller::Outside }
+        Self { service, api, params, region: None, caller: Caller::Outside, days_ago: 0 }
     }
 }
 
@@ -120,6 +122,7 @@ impl Worker {
             "params": call.params,
             "region": call.region.as_deref().unwrap_or(&self.region),
             "caller": header(&call.caller),
+            "days_ago": call.days_ago,
         }));
         let Some(mut answer) = self.calls.ask(question).await else {
             let error = CallError {
@@ -232,6 +235,7 @@ impl engine::AwsApi for Worker {
                 params: Value::Object(call.parameters),
                 region: Some(call.region),
                 caller,
+                days_ago: 0,
             };
             self.call_raw(call).await.map_err(|Refused { error, said }| match said {
                 Some(message) => {

@@ -77,6 +77,7 @@ async fn signal(aws: &Aws, by: &str, id: &str, signal: &str, payload: Value) -> 
         params: json!({"AutomationExecutionId": id, "SignalType": signal, "Payload": payload}),
         region: None,
         caller: Caller::User { name: by.to_owned() },
+        days_ago: 0,
     };
     aws.local.context().worker().call(call).await.map_err(|error| error.code)
 }

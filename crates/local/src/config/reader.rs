@@ -37,6 +37,7 @@ impl Source for Context {
             params: parameters,
             region: Some(region.to_owned()),
             caller: Caller::Local,
+            days_ago: 0,
         }))
     }
 }

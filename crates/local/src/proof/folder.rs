@@ -20,7 +20,7 @@ pub struct ControlFolder {
     pub service: String,
     /// The `CloudFormation` type of its resources.
     pub resource_type: String,
-    /// The name that AWS gives the first of its Config rules.
+    /// The name that AWS gives the managed Config rule that Plumb's stack creates for it, if it creates one.
     pub config_rule: Option<String>,
     /// The runbook's parameters: constants, or `{{resource.id}}` and the like.
     pub parameters: BTreeMap<String, String>,
@@ -115,6 +115,9 @@ pub struct Step {
     pub with: Map<String, Value>,
     /// The call's Region, if not the usual one.
     pub region: Option<String>,
+    /// How many days ago the call was made: what it makes is as old as that.
+    #[serde(default)]
+    pub days_ago: u32,
     /// Variables to take from the answer: name to `JSONPath`.
     #[serde(default)]
     pub capture: BTreeMap<String, String>,
@@ -165,6 +168,7 @@ struct Detection {
 #[derive(Deserialize)]
 struct ConfigRule {
     name: String,
+    deploy: bool,
 }
 
 #[derive(Deserialize)]
@@ -197,7 +201,12 @@ impl ControlFolder {
             id: definition.id,
             service: service.to_string_lossy().into_owned(),
             resource_type: definition.resource_type,
-            config_rule: definition.detection.config_rules.into_iter().next().map(|rule| rule.name),
+            config_rule: definition
+                .detection
+                .config_rules
+                .into_iter()
+                .find(|rule| rule.deploy)
+                .map(|rule| rule.name),
             parameters,
             actions: definition.iam.into_iter().map(|permission| permission.action).collect(),
             remediate: text(&folder.join("remediate.yaml"))?,

@@ -27,7 +27,8 @@ pub(super) async fn carry_out(
             variables.insert(name.clone(), value);
         }
         let Some(name) = &step.call else { continue };
-        let answer = call(context, name, &step.with, step.region.as_deref(), variables)
+        let when = Asked { region: step.region.as_deref(), days_ago: step.days_ago };
+        let answer = call(context, name, &step.with, when, variables)
             .await?
             .map_err(|error| ProofError::Refused { call: name.clone(), said: error.message })?;
         for (variable, path) in &step.capture {
@@ -95,7 +96,8 @@ async fn look_once(
     look: &Look,
     variables: &Variables,
 ) -> Result<Option<Value>, ProofError> {
-    match call(context, &look.call, &look.with, look.region.as_deref(), variables).await? {
+    let now = Asked { region: look.region.as_deref(), days_ago: 0 };
+    match call(context, &look.call, &look.with, now, variables).await? {
         Ok(mut answer) => {
             for path in &look.json {
                 read_json(path, &mut answer)
@@ -108,18 +110,24 @@ async fn look_once(
     }
 }
 
+/// Where and when a call is made.
+struct Asked<'a> {
+    region: Option<&'a str>,
+    days_ago: u32,
+}
+
 async fn call(
     context: &Context,
     name: &str,
     with: &Map<String, Value>,
-    region: Option<&str>,
+    Asked { region, days_ago }: Asked<'_>,
     variables: &Variables,
 ) -> Result<Result<Value, CallError>, ProofError> {
     let (service, api) =
         name.split_once(':').ok_or_else(|| ProofError::NotACall { call: name.to_owned() })?;
     let region = region.map(|region| fill_to_text(region, variables)).transpose()?;
     let params = fill(&Value::Object(with.clone()), variables)?;
-    let call = Call { region, ..Call::outside(service, api, params) };
+    let call = Call { region, days_ago, ..Call::outside(service, api, params) };
     Ok(context.worker().call(call).await)
 }
 
