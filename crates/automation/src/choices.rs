@@ -33,6 +33,12 @@ pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest a single API call may take, as documented for `aws:executeAwsApi`; taken for assert and wait too.
 pub const API_CALL_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// How long a throttled call rests first, in an account that has them tried again; then twice as long each time. AWS doesn't say.
+pub const THROTTLED_REST: Duration = Duration::from_secs(1);
+
+/// The longest that a throttled call rests.
+pub const LONGEST_THROTTLED_REST: Duration = Duration::from_secs(30);
+
 /// The longest a script may take, as documented.
 pub const SCRIPT_TIMEOUT: Duration = Duration::from_mins(10);
 

@@ -68,6 +68,11 @@ impl Operator {
         ("NumericLesserOrEquals", Self::NumericLesserOrEquals),
         ("BooleanEquals", Self::BooleanEquals),
     ];
+
+    /// AWS's word.
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, operator)| *operator == self).map_or("", |(word, _)| *word)
+    }
 }
 
 impl Condition {
@@ -123,6 +128,31 @@ impl Condition {
             Self::Not(condition) => !condition.holds(),
             Self::Compare { variable, operator, operand } => operator.holds(variable, operand),
         }
+    }
+}
+
+impl Condition {
+    /// Whether it holds, as far as that can be told while `open` values aren't known.
+    pub(crate) fn told(&self, open: &impl Fn(&Value) -> bool) -> Option<bool> {
+        match self {
+            Self::And(conditions) => decided(conditions, open, false),
+            Self::Or(conditions) => decided(conditions, open, true),
+            Self::Not(condition) => condition.told(open).map(|holds| !holds),
+            Self::Compare { variable, operand, .. } if open(variable) || open(operand) => None,
+            Self::Compare { .. } => Some(self.holds()),
+        }
+    }
+}
+
+/// One of them decides, or all of them do.
+fn decided(conditions: &[Condition], open: &impl Fn(&Value) -> bool, one: bool) -> Option<bool> {
+    let told: Vec<Option<bool>> = conditions.iter().map(|condition| condition.told(open)).collect();
+    if told.contains(&Some(one)) {
+        Some(one)
+    } else if told.contains(&None) {
+        None
+    } else {
+        Some(!one)
     }
 }
 

@@ -35,6 +35,7 @@ pub mod choices;
 pub mod condition;
 pub mod cost;
 pub mod document;
+pub mod dry;
 mod engine;
 pub mod execution;
 mod failure;
@@ -63,7 +64,7 @@ pub use execution::{
 pub use parameters::{Bound, ParameterError, WireParameters};
 pub use ports::{
     Answer, ApiCall, ApiError, AtOnce, AwsApi, Clock, Documents, DocumentsError, Family, Launcher, Observer,
-    Origin, Ports, ScriptError, ScriptJob, ScriptSource, Scripts, Silent, Stored,
+    Origin, Patient, Ports, ScriptError, ScriptJob, ScriptSource, Scripts, Silent, Stored,
 };
 pub use signals::{Signal, Signals, Stop, Stopper, signals};
 pub use spread::{Spread, SpreadError, run_spread};

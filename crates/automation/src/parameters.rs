@@ -172,9 +172,10 @@ fn default(parameter: &Parameter) -> Value {
     let value = parameter.default.clone().unwrap_or(Value::Null);
     match (parameter.kind.value, value) {
         (ValueType::String, value @ (Value::Number(_) | Value::Bool(_))) => Value::String(value.to_string()),
-        (kind @ (ValueType::Boolean | ValueType::Integer | ValueType::StringMap), Value::String(text)) => {
-            typed(kind, std::slice::from_ref(&text)).unwrap_or(Value::String(text))
-        }
+        (
+            kind @ (ValueType::Boolean | ValueType::Integer | ValueType::StringMap | ValueType::MapList),
+            Value::String(text),
+        ) => typed(kind, std::slice::from_ref(&text)).unwrap_or(Value::String(text)),
         (ValueType::StringMap, Value::Null) => Value::Object(Map::new()),
         (_, value) => value,
     }

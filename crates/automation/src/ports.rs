@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
+    choices,
     document::Document,
     execution::{Execution, Start, StepExecution},
+    failure::is_throttled,
     signals::{Signals, Stopper},
     stubs::Stubs,
 };
@@ -99,6 +101,52 @@ pub enum ApiError {
 pub trait AwsApi: Send + Sync {
     /// The response as boto3 returns it, `ResponseMetadata` included and times as ISO 8601 text.
     fn call(&self, call: ApiCall) -> Answer<'_, Result<Value, ApiError>>;
+
+    /// How long throttled calls are tried again before the attempt fails: time that a step has besides its own.
+    fn throttled_retry(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Tries throttled calls again, as an account does that sets `/ssm/automation/throttled-retry-time-limit`. How long AWS
+/// rests in between isn't known: here 1, 2, 4, … seconds, 30 at most.
+#[derive(Clone)]
+pub struct Patient {
+    /// Makes the calls.
+    pub api: Arc<dyn AwsApi>,
+    /// Lets the time pass.
+    pub clock: Arc<dyn Clock>,
+    /// For how long one call is tried again.
+    pub limit: Duration,
+}
+
+impl fmt::Debug for Patient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patient").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl AwsApi for Patient {
+    fn call(&self, call: ApiCall) -> Answer<'_, Result<Value, ApiError>> {
+        Box::pin(async move {
+            let (mut rest, mut rested) = (choices::THROTTLED_REST, Duration::ZERO);
+            loop {
+                let answer = self.api.call(call.clone()).await;
+                match &answer {
+                    Err(ApiError::Service { code, .. })
+                        if is_throttled(code) && rested + rest <= self.limit => {}
+                    _ => return answer,
+                }
+                self.clock.sleep(rest).await;
+                rested += rest;
+                rest = (rest * 2).min(choices::LONGEST_THROTTLED_REST);
+            }
+        })
+    }
+
+    fn throttled_retry(&self) -> Duration {
+        self.limit
+    }
 }
 
 /// Where the code of an `aws:executeScript` step is.

@@ -648,3 +648,24 @@ async fn a_script_returns_100_kilobytes_at_most() {
     let execution = World::new().script("h", |_| Err(ScriptError::TimedOut)).run(&text, &[]).await;
     assert_eq!(execution.status, Status::TimedOut);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_may_have_throttled_calls_tried_again_before_an_attempt_fails() {
+    let text = document(
+        "  - {name: Look, action: 'aws:executeAwsApi', inputs: {Service: rds, Api: DescribeDBInstances}}\n",
+    );
+    let world = || {
+        // Six refusals are 1 + 2 + 4 + 8 + 16 + 30 seconds, more than the 25 that a call may take.
+        let world = (0..6)
+            .fold(World::new(), |world, _| world.refuse("rds:DescribeDBInstances", "ThrottlingException"));
+        world.answer("rds:DescribeDBInstances", json!({"DBInstances": []}))
+    };
+    assert_eq!(world().run(&text, &[]).await.status, Status::Failed);
+    let patient = world().patient(Duration::from_mins(2));
+    assert_eq!(patient.run(&text, &[]).await.status, Status::Success);
+    assert_eq!((patient.elapsed(), patient.calls().len()), (Duration::from_secs(61), 7));
+    let impatient = world().patient(Duration::from_secs(60));
+    let ended = impatient.run(&text, &[]).await;
+    assert_eq!(ended.steps[0].failure.as_ref().unwrap().kind, FailureType::Throttling);
+    assert_eq!((impatient.elapsed(), impatient.calls().len()), (Duration::from_secs(31), 6));
+}

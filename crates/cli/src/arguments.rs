@@ -54,10 +54,19 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunbookCommand {
-    /// Run a document file against local AWS, step by step
+    /// Run a document file against local AWS, step by step, or say what it would do
     #[command(
         after_help = "Progress goes to standard error. With --json the execution as GetAutomationExecution \
-        shows it goes to standard output. Exit code 0 only if the execution ends in Success."
+        shows it goes to standard output. Exit code 0 only if the execution ends in Success.\n\n\
+        Where a step waits for somebody, a terminal is asked; elsewhere --approve, --reject and --resume answer, and \
+        without them the execution is cancelled.\n\n\
+        --dry-run needs no account and makes no call. It checks parameters, replaces references, compares calls with \
+        boto3's models and follows every way that answers may decide. With --endpoint, calls that only read are made there \
+        as long as nothing before them would have changed anything. Exit code 1 if a step is bound to fail.\n\n\
+        Examples:\n  plumb runbook run remediate.yaml --dry-run\n  \
+        plumb runbook run fix.json --param BucketName=b --endpoint http://127.0.0.1:4599 --stubs stubs.yaml --approve\n\n\
+        A file of stubs:\n  Commands:\n    AWS-RunShellScript: {Status: Success, ResponseCode: 0, Output: done}\n  \
+        Webhooks:\n    chat: {ResponseCode: 200, Response: ok}"
     )]
     Run(RunbookRun),
     /// Say what is wrong with documents: where, how bad, and what to do
@@ -146,25 +155,56 @@ pub(crate) struct Local {
     /// Where logs and the Python environment live
     #[arg(long, default_value = ".plumb/local")]
     pub(crate) dir: PathBuf,
+    /// Where the files attached to Automation documents are
+    #[arg(long, value_name = "DIR")]
+    pub(crate) files: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunbookRun {
-    /// The document, as YAML or JSON
+    /// The document, as YAML or JSON; - for standard input
     #[arg(value_name = "DOC")]
     pub(crate) document: PathBuf,
     /// A parameter; given again, another element of a list
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// Where local AWS is
-    #[arg(long, default_value = "http://127.0.0.1:4599", value_name = "URL")]
-    pub(crate) endpoint: String,
+    /// Change nothing: say what would be done, on every way through the document
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Where local AWS is; port 4599 of this machine if not given. A dry run asks nobody unless this is given
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
     /// The Region to run in
     #[arg(long, default_value = "us-east-1")]
     pub(crate) region: String,
+    /// What commands and webhooks come to, as YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stubs: Option<PathBuf>,
+    /// Where the files attached to the document are
+    #[arg(long, value_name = "DIR")]
+    pub(crate) files: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) answers: Answers,
+    /// Don't check APIs against boto3's models in a dry run
+    #[arg(long, requires = "dry_run")]
+    pub(crate) no_api_check: bool,
     /// Where local AWS keeps its Python environment
     #[arg(long, default_value = ".plumb/local")]
     pub(crate) dir: PathBuf,
+}
+
+/// What is said to steps that wait for somebody.
+#[derive(Debug, Args)]
+pub(crate) struct Answers {
+    /// Say yes to every aws:approve step
+    #[arg(long, conflicts_with = "reject")]
+    pub(crate) approve: bool,
+    /// Say no to every aws:approve step
+    #[arg(long)]
+    pub(crate) reject: bool,
+    /// Go on after every aws:pause step
+    #[arg(long)]
+    pub(crate) resume: bool,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

@@ -6,7 +6,11 @@ use crate::{arguments::Local, failure::Failure};
 
 pub(crate) fn run(arguments: &Local, json: bool) -> Result<(), Failure> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
-    let options = plumb_local::Options { listen, ..plumb_local::Options::new(&arguments.dir) };
+    let options = plumb_local::Options {
+        listen,
+        files: arguments.files.clone(),
+        ..plumb_local::Options::new(&arguments.dir)
+    };
     runtime()?.block_on(plumb_local::serve(options, json)).map_err(|error| Failure::Failed(error.to_string()))
 }
 

@@ -1,4 +1,4 @@
-//! `plumb runbook lint`, `iam` and `cost`, as people and scripts see them.
+//! `plumb runbook lint`, `iam`, `cost` and `run --dry-run`, as people and scripts see them.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -99,4 +99,34 @@ fn a_cost_is_told_by_step_with_its_assumptions() {
     let (out, _) = ends_with(0, plumb(&arguments).output().unwrap());
     insta::assert_snapshot!(out);
     ends_with(2, plumb(&["cost", "good/everything.yaml", "--script-seconds", "-1"]).output().unwrap());
+}
+
+#[test]
+fn a_dry_run_needs_no_account_and_no_python() {
+    let arguments = ["run", "good/everything.yaml", "--dry-run", "--no-api-check"];
+    let (out, _) = ends_with(0, plumb(&arguments).output().unwrap());
+    for part in [
+        "Ids = <Ids>   (required, not given: any value)",
+        "Look (aws:executeAwsApi), first",
+        "calls kms:DescribeKey (reads)",
+        "-> Each (`Decide` if (<Look.State> StringEquals \"Enabled\" or not ",
+        "calls kms:DescribeKey (reads, in its script)",
+        "dry run passes: 10 of 10 steps reached",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    let (out, _) = ends_with(0, plumb(&arguments).arg("--json").output().unwrap());
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(answer.pointer("/dry_run/verdict").unwrap(), "passes");
+    let (_, err) = ends_with(2, plumb(&arguments).args(["--param", "Keys=k"]).output().unwrap());
+    assert!(err.contains("Unknown parameters: [Keys]"), "{err}");
+}
+
+#[test]
+fn a_dry_run_says_what_is_bound_to_fail() {
+    let document =
+        b"schemaVersion: '0.3'\nmainSteps: [{name: A, action: 'aws:sleep', inputs: {Duration: soon}}]";
+    let (out, err) = ends_with(1, given(&["run", "-", "--dry-run"], document));
+    assert!(out.contains("fails: Duration \"soon\" is not an ISO 8601 duration"), "{out}");
+    assert_eq!(err, "plumb: bound to fail: A\n");
 }

@@ -2,15 +2,14 @@
 
 In:  {"id", "service", "api", "params", "region", "caller", "days_ago"}
 Out: {"id", "ok": response} or {"id", "error": {"code", "message", "operation", "http_status"}}
-Also: {"id", "routes": service} answers with the REST routes of a service.
+Also: {"id", "routes": service} answers with the REST routes of a service, and {"id", "download": {"bucket", "key", "folder"},
+"region"} keeps an object of S3 in a folder under its SHA-256, and answers with {"sha256", "size"}.
 
 Nothing is tried twice: whoever asks decides about that.
 """
 
-import base64
 import concurrent.futures
-import datetime
-import decimal
+import hashlib
 import json
 import os
 import sys
@@ -20,6 +19,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 import callers
+import plain
 import routes
 import watch
 
@@ -57,25 +57,45 @@ def answer(line, out):
         request = json.loads(line)
         if "routes" in request:
             reply = {"ok": routes.of_signing_name(session, request["routes"])}
+        elif "download" in request:
+            reply = caught("GetObject", lambda: download(request))
         else:
-            reply = call(request)
+            reply = caught(request["api"], lambda: call(request))
+        text = plain.dumps({"id": request.get("id"), **reply})
     except Exception as error:
         reply = failure(type(error).__name__, str(error), request.get("api", ""), 0)
-    text = json.dumps({"id": request.get("id"), **reply}, default=plain)
+        text = plain.dumps({"id": request.get("id"), **reply})
     with writing:
         out.write(text + "\n")
         out.flush()
 
 
 def call(request):
-    operation = request["api"]
     callers.is_now(request.get("caller", ""), request.get("days_ago", 0))
+    client = client_of(request["service"], request["region"])
+    method, _ = operation_of(client, request["api"])
+    response = getattr(client, method)(**request.get("params", {}))
+    # Here, for a body that is cut short is an error of the call's.
+    return {"ok": plain.tidy(response, 0)}
+
+
+def download(request):
+    wanted = request["download"]
+    callers.is_now(request.get("caller", ""))
+    client = client_of("s3", request["region"])
+    body = client.get_object(Bucket=wanted["bucket"], Key=wanted["key"])["Body"].read()
+    digest = hashlib.sha256(body).hexdigest()
+    os.makedirs(wanted["folder"], exist_ok=True)
+    path = os.path.join(wanted["folder"], digest)
+    with open(f"{path}.new", "wb") as file:
+        file.write(body)
+    os.replace(f"{path}.new", path)
+    return {"ok": {"sha256": digest, "size": len(body)}}
+
+
+def caught(operation, work):
     try:
-        client = client_of(request["service"], request["region"])
-        method, operation = operation_of(client, operation)
-        response = getattr(client, method)(**request.get("params", {}))
-        # Here, for a body that is cut short is an error of the call's.
-        return {"ok": json.loads(json.dumps(response, default=plain))}
+        return work()
     except botocore.exceptions.ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = error.response.get("Error", {}).get("Code", "")
@@ -111,26 +131,6 @@ def operation_of(client, name):
 
 def squeezed(name):
     return name.replace("_", "").lower()
-
-
-def plain(value):
-    """What JSON does not have."""
-    if isinstance(value, (datetime.datetime, datetime.date)):
-        return value.isoformat()
-    if isinstance(value, (bytes, bytearray)):
-        try:
-            return bytes(value).decode("utf-8")
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode("ascii")
-    if isinstance(value, decimal.Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, (set, frozenset, tuple)):
-        return list(value)
-    if hasattr(value, "read"):
-        return plain(value.read())
-    if hasattr(value, "__iter__"):
-        return list(value)
-    return str(value)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Runs `aws:executeScript` jobs, each in a process forked for it: JSON lines in, JSON lines out, many at a time.
 
-In:  {"id", "script", "handler", "payload", "context", "region", "caller", "timeout"}, or {"id", "stop": true}
+In:  {"id", "script", "attachment": {"name", "path"}, "handler", "payload", "context", "region", "caller", "timeout"}, of script and
+     attachment at least one, or {"id", "stop": true}
 Out: {"id", "ok": what the handler returned} or {"id", "raised": traceback} or {"id", "timed_out": true}
      or {"id", "not_run": why}
 
@@ -12,6 +13,7 @@ malice. A script that means harm can get round the check on sockets.
 """
 
 import ctypes
+import importlib
 import json
 import os
 import resource
@@ -23,10 +25,12 @@ import sys
 import tempfile
 import time
 import traceback
+import zipfile
 
 import boto3
 import botocore.config
 import callers
+import plain
 
 MEMORY = 512 * 1024 * 1024
 RESULT = 8 * 1024 * 1024
@@ -145,7 +149,7 @@ def child(request, write, folder):
         os.setpgid(0, 0)
         end_with_parent()
         confine(request, folder)
-        answer = json.dumps(run(request, folder))
+        answer = plain.dumps(run(request, folder))
     except BaseException as error:
         answer = json.dumps({"not_run": f"{type(error).__name__}: {error}"})
     view = memoryview(answer.encode())
@@ -220,23 +224,61 @@ def mark_clients():
 def run(request, folder):
     path = os.path.join(folder, "customer_script.py")
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(request["script"])
-        names = {"__name__": "customer_script", "__file__": path}
-        exec(compile(request["script"], path, "exec"), names)
-        handler = names.get(request["handler"].rpartition(".")[2])
-        if not callable(handler):
-            raise AttributeError(f"module 'customer_script' has no attribute '{request['handler']}'")
+        sys.path.insert(0, folder)
+        if request.get("attachment"):
+            unpack(request["attachment"], folder)
+        if request.get("script") is None:
+            handler = attached_handler(request)
+        else:
+            handler = handler_of(request, path)
         result = handler(request["payload"], request["context"])
-        return {"ok": json.loads(json.dumps(result, default=str))}
+        return {"ok": plain.tidy(result, 0)}
     except BaseException as error:
-        return {"raised": as_aws_shows_it(error, path)}
+        return {"raised": as_aws_shows_it(error, folder)}
 
 
-def as_aws_shows_it(error, path):
+def handler_of(request, path):
+    """The function of a script in the document; a handler `file.function` names it, too."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(request["script"])
+    # A module like any other, so that classes can be pickled and dataclasses find their module.
+    module = type(sys)("customer_script")
+    module.__file__ = path
+    sys.modules["customer_script"] = module
+    exec(compile(request["script"], path, "exec"), module.__dict__)
+    handler = getattr(module, request["handler"].rpartition(".")[2], None)
+    if not callable(handler):
+        raise AttributeError(f"module 'customer_script' has no attribute '{request['handler']}'")
+    return handler
+
+
+def attached_handler(request):
+    """`file.function`, or a function of the one file that is attached."""
+    file, _, function = request["handler"].rpartition(".")
+    name = request["attachment"]["name"]
+    if not file:
+        if not name.endswith(".py"):
+            raise AttributeError(f"handler '{function}' names no file; write it as file.function")
+        file = name.rpartition(".")[0]
+    handler = getattr(importlib.import_module(file.replace("/", ".")), function, None)
+    if not callable(handler):
+        raise AttributeError(f"module '{file}' has no attribute '{function}'")
+    return handler
+
+
+def unpack(attachment, folder):
+    """A zip file becomes the files in it; any other is kept under its name."""
+    if zipfile.is_zipfile(attachment["path"]):
+        with zipfile.ZipFile(attachment["path"]) as archive:
+            archive.extractall(folder)
+    else:
+        shutil.copyfile(attachment["path"], os.path.join(folder, os.path.basename(attachment["name"])))
+
+
+def as_aws_shows_it(error, folder):
     """The script's own frames, and `KeyError - 'name'` as the last line."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    while frames and frames[0].filename != path:
+    while frames and not frames[0].filename.startswith(folder):
         frames.pop(0)
     lines = "".join(traceback.format_list(frames))
     return f"Traceback (most recent call last):\n{lines}\n{type(error).__name__} - {error}"

@@ -3,6 +3,7 @@
 //! The [`gateway`] takes every request, answers SSM Automation and AWS Config itself ([`ssm`], [`config`]), and passes
 //! everything else to an emulator: moto or ministack ([`emulators`]). Every call is in the call log ([`calls`]).
 
+mod attachments;
 pub mod calls;
 mod clock;
 pub mod config;

@@ -23,6 +23,7 @@ const FILES: [(&str, &str); 14] = [
     ("moto_gaps.py", include_str!("../python/moto_gaps.py")),
     ("moto_hsm.py", include_str!("../python/moto_hsm.py")),
     ("moto_launcher.py", include_str!("../python/moto_launcher.py")),
+    ("plain.py", include_str!("../python/plain.py")),
     ("requirements.txt", REQUIREMENTS),
     ("past.py", include_str!("../python/past.py")),
     ("routes.py", include_str!("../python/routes.py")),

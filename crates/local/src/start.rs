@@ -25,6 +25,8 @@ pub struct Options {
     pub home: PathBuf,
     /// The Python virtual environment; `<home>/venv` if none. Several runs may share one.
     pub venv: Option<PathBuf>,
+    /// Where the files attached to documents are, by name; none if none.
+    pub files: Option<PathBuf>,
     /// The account.
     pub account: String,
     /// The Region for callers that name none.
@@ -38,6 +40,7 @@ impl Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             home: home.into(),
             venv: None,
+            files: None,
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
         }
@@ -70,7 +73,7 @@ impl LocalAws {
     /// When Python is missing, a port is taken, or the environment looks like a real account's.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         guard::check(options.listen, std::env::vars())?;
-        let Options { listen, home, venv, account, region } = options;
+        let Options { listen, home, venv, files, account, region } = options;
         let home = std::fs::create_dir_all(&home)
             .and_then(|()| std::path::absolute(&home))
             .map_err(|error| StartError::new(format!("`{}` can't be made: {error}", home.display())))?;
@@ -81,7 +84,8 @@ impl LocalAws {
         let listener = TcpListener::bind(listen).await.map_err(taken)?;
         let gateway = listener.local_addr().map_err(taken)?.port();
 
-        let worker = Worker::start(&python, &region, &format!("http://127.0.0.1:{gateway}"), &home)?;
+        let worker =
+            Worker::start(&python, &region, &format!("http://127.0.0.1:{gateway}"), &home)?.with_files(files);
         let (emulators, ports) = Emulators::start(&python, gateway, &account, &region, &home).await?;
         let context = Context::new(account, region, ports, worker, CallLog::default());
 

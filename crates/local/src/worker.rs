@@ -1,11 +1,17 @@
 //! Makes any AWS call by name, and runs `aws:executeScript` scripts, in Python processes.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use plumb_automation::ports as engine;
 use serde_json::{Map, Value, json};
 
-use crate::{guard, lines::Lines, python::Python, service::Caller, start::StartError};
+use crate::{
+    attachments::Attachments, guard, lines::Lines, python::Python, service::Caller, start::StartError,
+};
 
 /// One AWS call by name.
 #[derive(Debug, Clone)]
@@ -58,6 +64,7 @@ pub struct Worker {
     calls: Lines,
     scripts: Lines,
     region: String,
+    attachments: Attachments,
 }
 
 impl Worker {
@@ -98,7 +105,38 @@ impl Worker {
             calls: run("boto3_worker.py")?,
             scripts: run("script_runner.py")?,
             region: region.to_owned(),
+            attachments: Attachments { files: None, kept: home.join("attachments") },
         })
+    }
+
+    /// The same worker, which finds the files attached to documents in a folder, by their names.
+    #[must_use]
+    pub fn with_files(mut self, files: Option<PathBuf>) -> Self {
+        self.attachments.files = files;
+        self
+    }
+
+    /// Keeps an object of S3 for scripts that are attached to documents: its SHA-256 and its size in bytes.
+    pub(crate) async fn keep(&self, region: &str, bucket: &str, key: &str) -> Result<(String, u64), String> {
+        let question = members(json!({
+            "download": {"bucket": bucket, "key": key, "folder": self.attachments.kept},
+            "region": region,
+            "caller": header(&Caller::Local),
+        }));
+        let mut answer = self.calls.ask(question).await.ok_or("local AWS has ended")?;
+        let kept = answer.remove("ok").unwrap_or_default();
+        if let (Some(sha256), Some(size)) =
+            (kept.get("sha256").and_then(Value::as_str), kept.get("size").and_then(Value::as_u64))
+        {
+            return Ok((sha256.to_owned(), size));
+        }
+        let why = answer.get("error").and_then(|error| error.get("message")).and_then(Value::as_str);
+        Err(why.unwrap_or("it could not be read").to_owned())
+    }
+
+    /// Where an object is kept.
+    pub(crate) fn kept(&self, sha256: &str) -> PathBuf {
+        self.attachments.kept.join(sha256)
     }
 
     /// Makes one call through the gateway; the response with timestamps as ISO 8601 text, blobs as text (base64 where
@@ -160,6 +198,7 @@ impl Worker {
     pub async fn script(&self, script: Script) -> Result<Value, ScriptError> {
         let question = members(json!({
             "script": script.source,
+            "attachment": script.attachment.map(|(name, path)| json!({"name": name, "path": path})),
             "handler": script.handler,
             "payload": script.payload,
             "context": script.context,
@@ -195,8 +234,10 @@ impl Worker {
 /// One `aws:executeScript` job.
 #[derive(Debug, Clone)]
 pub struct Script {
-    /// The Python source.
-    pub source: String,
+    /// The Python source; nothing if it is an attachment.
+    pub source: Option<String>,
+    /// The name of an attached file, and where it is.
+    pub attachment: Option<(String, PathBuf)>,
     /// The function to call, with the payload and the context.
     pub handler: String,
     /// Its first argument.
@@ -250,8 +291,12 @@ impl engine::AwsApi for Worker {
 impl engine::Scripts for Worker {
     fn run(&self, job: engine::ScriptJob) -> engine::Answer<'_, Result<Value, engine::ScriptError>> {
         Box::pin(async move {
-            let engine::ScriptSource::Inline(source) = job.source else {
-                return Err(engine::ScriptError::NotRun("attachments are not kept by local AWS".to_owned()));
+            let (source, attachment) = match job.source {
+                engine::ScriptSource::Inline(source) => (Some(source), None),
+                engine::ScriptSource::Attachment { name, sha256 } => {
+                    let path = self.attachments.find(&name, sha256.as_deref());
+                    (None, Some((name, path.map_err(engine::ScriptError::NotRun)?)))
+                }
             };
             if !job.runtime.starts_with("python3") {
                 let why = format!("the runtime `{}` is not there; local AWS runs Python only", job.runtime);
@@ -259,6 +304,7 @@ impl engine::Scripts for Worker {
             }
             let script = Script {
                 source,
+                attachment,
                 handler: job.handler,
                 payload: Value::Object(job.payload),
                 context: Value::Object(job.context),

@@ -7,6 +7,11 @@ mod support;
 
 use std::{fs, path::Path};
 
+use plumb_automation::{
+    Document,
+    condition::Operator,
+    document::{OnCancel, OnFailure, Step},
+};
 use plumb_local::{Call, Caller};
 use serde_json::{Value, json};
 use support::Aws;
@@ -81,6 +86,86 @@ async fn signal(aws: &Aws, by: &str, id: &str, signal: &str, payload: Value) -> 
     };
     aws.local.context().worker().call(call).await.map_err(|error| error.code)
 }
+
+#[test]
+fn the_documents_use_every_action_and_every_field_of_control_flow() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents");
+    let tests = include_str!("documents.rs");
+    let (mut texts, mut documents) = (String::new(), Vec::new());
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(tests.matches(&format!("\"{name}\"")).count() > 0, "no test runs `{name}`");
+        let text = fs::read_to_string(&path).unwrap();
+        documents.push(Document::parse(&text).unwrap());
+        texts.push_str(&text);
+    }
+    assert!(documents.len() >= 20, "{}", documents.len());
+    let steps: Vec<&Step> = documents.iter().flat_map(Document::all_steps).collect();
+    let missing: Vec<&str> =
+        ACTIONS.into_iter().filter(|action| !steps.iter().any(|s| s.action == *action)).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+    type Is = fn(&Step) -> bool;
+    let fields: [(&str, Is); 12] = [
+        ("onFailure: step", |step| matches!(step.on_failure, OnFailure::Step(_))),
+        ("onFailure: Continue", |step| step.on_failure == OnFailure::Continue),
+        ("onFailure: Abort", |step| step.on_failure == OnFailure::Abort),
+        ("onCancel: step", |step| matches!(step.on_cancel, OnCancel::Step(_))),
+        ("isCritical", |step| !step.is_critical && step.on_failure != OnFailure::Continue),
+        ("isEnd", |step| step.is_end && step.action != "aws:branch"),
+        ("isEnd of a branch", |step| step.is_end && step.action == "aws:branch"),
+        ("nextStep", |step| step.next_step.is_some()),
+        ("maxAttempts", |step| step.max_attempts.number().is_some_and(|most| most > 1)),
+        ("timeoutSeconds", |step| step.timeout_seconds.is_some()),
+        ("outputs", |step| !step.outputs.is_empty()),
+        ("steps of a loop", |step| !step.steps.is_empty()),
+    ];
+    for (field, is) in fields {
+        assert!(steps.iter().any(|step| is(step)), "no step with {field}");
+    }
+    let words = [
+        "Default:",
+        "LoopCondition:",
+        "Iterators:",
+        "MaxIterations:",
+        "And:",
+        "Or:",
+        "Not:",
+        "variables:",
+        "assumeRole:",
+    ];
+    let words = words.into_iter().chain(Operator::ALL.into_iter().map(|(word, _)| word));
+    for word in words.chain(["onFailure: Abort", "onCancel: Abort"]) {
+        assert!(texts.contains(word), "no document has {word}");
+    }
+}
+
+/// Every action that the user guide lists.
+const ACTIONS: [&str; 23] = [
+    "aws:approve",
+    "aws:assertAwsResourceProperty",
+    "aws:branch",
+    "aws:changeInstanceState",
+    "aws:copyImage",
+    "aws:createImage",
+    "aws:createStack",
+    "aws:createTags",
+    "aws:deleteImage",
+    "aws:deleteStack",
+    "aws:executeAutomation",
+    "aws:executeAwsApi",
+    "aws:executeScript",
+    "aws:executeStateMachine",
+    "aws:invokeLambdaFunction",
+    "aws:invokeWebhook",
+    "aws:loop",
+    "aws:pause",
+    "aws:runCommand",
+    "aws:runInstances",
+    "aws:sleep",
+    "aws:updateVariable",
+    "aws:waitForAwsResourceProperty",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apis_are_called_and_their_answers_selected_from() {

@@ -287,7 +287,8 @@ async fn call(local: &LocalAws, service: &str, api: &str, params: Value) -> Resu
 
 async fn script(local: &LocalAws, source: &str, payload: Value, seconds: u64) -> Result<Value, ScriptError> {
     let script = Script {
-        source: source.to_owned(),
+        source: Some(source.to_owned()),
+        attachment: None,
         handler: "handler".to_owned(),
         payload,
         context: json!({"automation:EXECUTION_ID": "e-1"}),

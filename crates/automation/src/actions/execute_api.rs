@@ -16,6 +16,10 @@ impl Action for ExecuteApi {
         Some(choices::API_CALL_TIMEOUT)
     }
 
+    fn makes_calls(&self) -> bool {
+        true
+    }
+
     fn attempt<'a>(&'a self, call: Call<'a>) -> Answer<'a, Result<Done, Unfinished>> {
         Box::pin(async move {
             let payload = call.api(&[]).await?;

@@ -21,8 +21,8 @@ mod pause;
 pub(crate) mod repeat;
 mod run_command;
 mod run_instances;
-mod sleep;
-mod update_variable;
+pub(crate) mod sleep;
+pub(crate) mod update_variable;
 mod wait_property;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -64,6 +64,11 @@ pub(crate) trait Action: Sync {
 
     /// Whether it waits for a signal: its step and the execution show `Waiting`.
     fn waits(&self) -> bool {
+        false
+    }
+
+    /// Whether all it does is to call AWS, so that its longest time is that of a call.
+    fn makes_calls(&self) -> bool {
         false
     }
 

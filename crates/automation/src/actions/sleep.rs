@@ -38,14 +38,14 @@ fn length(call: &Call<'_>) -> Result<Duration, Failure> {
     Ok(length)
 }
 
-fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let span: Span = text.trim().parse().ok()?;
     let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
     length.try_into().ok()
 }
 
 /// With an offset, or else in UTC.
-fn timestamp(text: &str) -> Option<Timestamp> {
+pub(crate) fn timestamp(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     text.parse().ok().or_else(|| {
         let local: DateTime = text.parse().ok()?;

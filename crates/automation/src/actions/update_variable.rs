@@ -33,7 +33,7 @@ fn update(call: &Call<'_>) -> Result<Done, Failure> {
 }
 
 /// Whether a value has a type, without any conversion, and the size that AWS allows.
-fn is_of(kind: ValueType, value: &Value) -> bool {
+pub(crate) fn is_of(kind: ValueType, value: &Value) -> bool {
     match (kind, value) {
         (ValueType::String, Value::String(text)) => (1..=512).contains(&text.chars().count()),
         (ValueType::StringList, Value::Array(items)) => {

@@ -1,5 +1,6 @@
 //! An SSM Automation document of schemaVersion 0.3, typed.
 
+mod accepted;
 mod ends;
 pub(crate) mod node;
 mod read;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
+pub(crate) use self::step::collect;
 use self::{interactive::Go, record::Record};
 use crate::{
     actions::Jump,

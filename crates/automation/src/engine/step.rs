@@ -82,8 +82,11 @@ impl Run {
         let inputs = substitute_map(&step.inputs, action.raw_inputs(), &self.scope)
             .map_err(|error| Failure::inputs(&error.to_string()))?;
         let (attempts, timeout) = self.limits(step)?;
-        let timeout = match (timeout.or_else(|| action.default_timeout()), action.longest()) {
-            (Some(timeout), Some(longest)) => Some(timeout.min(longest)),
+        // What a call is tried again for being throttled is no part of the time that it may take.
+        let patience = self.ports.api.throttled_retry();
+        let more = |longest: Duration| if action.makes_calls() { longest + patience } else { longest };
+        let timeout = match (timeout.or_else(|| action.default_timeout().map(more)), action.longest()) {
+            (Some(timeout), Some(longest)) => Some(timeout.min(more(longest))),
             (timeout, _) => timeout,
         };
         if let Some(entry) = self.record.execution.steps.get_mut(slot) {
@@ -253,7 +256,7 @@ async fn step_stopped(signals: &Signals, mode: Mode, id: &str) {
 }
 
 /// The outputs of a step: the action's own, the document's, and `OutputPayload`.
-pub(super) fn collect(step: &Step, done: &Done) -> Result<BTreeMap<String, Value>, Failure> {
+pub(crate) fn collect(step: &Step, done: &Done) -> Result<BTreeMap<String, Value>, Failure> {
     let wrong = |name: &str, reason: &str| {
         Failure::new(
             Doing::Outputs,

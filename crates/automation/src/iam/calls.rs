@@ -33,33 +33,32 @@ impl ApiUse {
 
 /// Every call of a document, as far as reading it tells.
 pub fn calls(document: &Document) -> Vec<ApiUse> {
-    let mut found = BTreeSet::new();
-    for step in document.all_steps() {
-        let mut call = |service: &str, api: &str, members: &BTreeSet<String>| {
-            found.insert(ApiUse {
-                service: service.to_owned(),
-                api: api.to_owned(),
-                step: step.name.clone(),
-                in_script: false,
-                members: members.clone(),
-            });
-        };
-        let members = members_of(&step.inputs.clone().into());
-        match step.action.as_str() {
-            "aws:executeAwsApi" | "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" => {
-                if let Some((service, api)) = api_of(step) {
-                    call(&service, &api, &members);
-                }
-            }
-            "aws:executeScript" => {
-                for used in text(step, "Script").map(scripts::calls_of).unwrap_or_default() {
-                    found.insert(ApiUse { step: step.name.clone(), in_script: true, ..used });
-                }
-            }
-            _ => of_action(step).iter().for_each(|(service, api)| call(service, api, &members)),
-        }
-    }
+    let found: BTreeSet<ApiUse> = document.all_steps().into_iter().flat_map(calls_of_step).collect();
     found.into_iter().collect()
+}
+
+/// Every call of a step, those of steps inside it aside.
+pub(crate) fn calls_of_step(step: &Step) -> BTreeSet<ApiUse> {
+    let members = members_of(&step.inputs.clone().into());
+    let call = |service: &str, api: &str| ApiUse {
+        service: service.to_owned(),
+        api: api.to_owned(),
+        step: step.name.clone(),
+        in_script: false,
+        members: members.clone(),
+    };
+    match step.action.as_str() {
+        "aws:executeAwsApi" | "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" => {
+            api_of(step).iter().map(|(service, api)| call(service, api)).collect()
+        }
+        "aws:executeScript" => text(step, "Script")
+            .map(scripts::calls_of)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|used| ApiUse { step: step.name.clone(), in_script: true, ..used })
+            .collect(),
+        _ => of_action(step).into_iter().map(|(service, api)| call(service, api)).collect(),
+    }
 }
 
 /// The calls that an action makes of itself.
@@ -123,39 +122,43 @@ pub(super) fn unread(document: &Document) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for step in document.all_steps() {
-        let name = &step.name;
-        match step.action.as_str() {
-            "aws:executeScript" => match text(step, "Script") {
-                Some(script) => {
-                    notes.extend(
-                        scripts::unread(script).map(|why| format!("the script of step `{name}` {why}")),
-                    );
-                }
-                None => notes
-                    .push(format!("the script of step `{name}` is an attachment: its calls are not known")),
-            },
-            "aws:executeAutomation" => {
-                notes.push(format!(
-                    "step `{name}` starts another document: what that one does needs rights of its own"
-                ));
+    notes.extend(document.all_steps().into_iter().flat_map(unread_of_step));
+    notes
+}
+
+/// What reading a step can't tell.
+pub(crate) fn unread_of_step(step: &Step) -> Vec<String> {
+    let mut notes = Vec::new();
+    let name = &step.name;
+    match step.action.as_str() {
+        "aws:executeScript" => match text(step, "Script") {
+            Some(script) => {
+                notes.extend(scripts::unread(script).map(|why| format!("the script of step `{name}` {why}")));
             }
-            "aws:createStack" | "aws:deleteStack" if !step.inputs.contains_key("RoleARN") => {
-                notes.push(format!(
-                    "step `{name}` needs the rights for everything in its stack, for it gives no `RoleARN`"
-                ));
+            None => {
+                notes.push(format!("the script of step `{name}` is an attachment: its calls are not known"));
             }
-            "aws:invokeWebhook" => {
-                notes.push(format!("step `{name}` uses an integration: it may need its secret"));
-            }
-            "aws:executeAwsApi" | "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" => {
-                let filled = |name| text(step, name).is_none_or(|text| text.contains("{{"));
-                if filled("Service") || filled("Api") {
-                    notes.push(format!("step `{name}` decides when it runs which API it calls"));
-                }
-            }
-            _ => {}
+        },
+        "aws:executeAutomation" => {
+            notes.push(format!(
+                "step `{name}` starts another document: what that one does needs rights of its own"
+            ));
         }
+        "aws:createStack" | "aws:deleteStack" if !step.inputs.contains_key("RoleARN") => {
+            notes.push(format!(
+                "step `{name}` needs the rights for everything in its stack, for it gives no `RoleARN`"
+            ));
+        }
+        "aws:invokeWebhook" => {
+            notes.push(format!("step `{name}` uses an integration: it may need its secret"));
+        }
+        "aws:executeAwsApi" | "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" => {
+            let filled = |name| text(step, name).is_none_or(|text| text.contains("{{"));
+            if filled("Service") || filled("Api") {
+                notes.push(format!("step `{name}` decides when it runs which API it calls"));
+            }
+        }
+        _ => {}
     }
     notes
 }

@@ -1,12 +1,15 @@
 //! What a document needs to be allowed: its API calls, as far as reading it tells, and the IAM policy for them.
 
 mod calls;
+mod clients;
 mod exceptions;
 mod policy;
+mod resources;
 mod scripts;
 mod table;
 
 pub use calls::{ApiUse, calls};
+pub(crate) use calls::{calls_of_step, unread_of_step};
 pub use policy::{Need, Policy, Possible};
 
 use crate::document::Document;

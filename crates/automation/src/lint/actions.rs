@@ -1,21 +1,21 @@
 //! What each action takes and gives.
 
 /// An action.
-pub(super) struct Action {
+pub(crate) struct Action {
     /// Its name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Inputs that must be there.
-    pub(super) required: &'static [&'static str],
+    pub(crate) required: &'static [&'static str],
     /// Inputs that may be there.
-    pub(super) optional: &'static [&'static str],
+    pub(crate) optional: &'static [&'static str],
     /// Outputs that it has of itself.
-    pub(super) outputs: &'static [&'static str],
+    pub(crate) outputs: &'static [&'static str],
     /// Whether the inputs are an API's parameters besides.
-    pub(super) api: bool,
+    pub(crate) api: bool,
     /// The longest that it may take, in seconds.
-    pub(super) longest: Option<u64>,
+    pub(crate) longest: Option<u64>,
     /// Whether `onCancel` may lead to it.
-    pub(super) after_cancel: bool,
+    pub(crate) after_cancel: bool,
 }
 
 const fn action(
@@ -224,15 +224,15 @@ const ACTIONS: [Action; 23] = [
 ];
 
 /// Actions that AWS doesn't document and its own documents use.
-pub(super) const UNDOCUMENTED: [&str; 3] =
+pub(crate) const UNDOCUMENTED: [&str; 3] =
     ["aws:installDistributorPackageOnAzure", "aws:putServerUpgradeMetrics", "aws:shareSQLMedia"];
 
 /// The action of a name.
-pub(super) fn find(name: &str) -> Option<&'static Action> {
+pub(crate) fn find(name: &str) -> Option<&'static Action> {
     ACTIONS.iter().find(|action| action.name == name)
 }
 
 /// Every name.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|action| action.name)
 }

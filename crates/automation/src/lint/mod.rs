@@ -1,9 +1,9 @@
 //! The linter: what is wrong with a document, where, and what to do about it.
 
-mod actions;
+pub(crate) mod actions;
 mod finding;
 mod flow;
-mod models;
+pub(crate) mod models;
 mod outline;
 mod references;
 mod source;

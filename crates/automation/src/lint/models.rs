@@ -23,39 +23,47 @@ use crate::{
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Models {
     /// boto3's services by name; null for a name that isn't one.
-    services: BTreeMap<String, Option<Service>>,
+    pub(crate) services: BTreeMap<String, Option<Service>>,
     /// The names of all services.
     #[serde(default)]
     names: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Service {
+pub(crate) struct Service {
     /// The operations that were asked for, by their name.
-    operations: BTreeMap<String, Operation>,
+    pub(crate) operations: BTreeMap<String, Operation>,
     /// The names of all operations.
     names: Vec<String>,
-    shapes: BTreeMap<String, Shape>,
+    pub(crate) shapes: BTreeMap<String, Shape>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Operation {
-    input: Option<String>,
-    output: Option<String>,
+pub(crate) struct Operation {
+    pub(crate) input: Option<String>,
+    pub(crate) output: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Shape {
+pub(crate) struct Shape {
     #[serde(rename = "type")]
-    kind: String,
+    pub(crate) kind: String,
     #[serde(default)]
-    members: BTreeMap<String, String>,
+    pub(crate) members: BTreeMap<String, String>,
     #[serde(default)]
-    required: Vec<String>,
+    pub(crate) required: Vec<String>,
     #[serde(default)]
-    of: Option<String>,
+    pub(crate) of: Option<String>,
     #[serde(default, rename = "enum")]
-    words: Vec<String>,
+    pub(crate) words: Vec<String>,
+}
+
+impl Service {
+    /// The name of an operation, however it is spelt.
+    pub(crate) fn name_of(&self, api: &str) -> Option<&str> {
+        let wanted = squeezed(api);
+        self.names.iter().find(|name| squeezed(name) == wanted).map(String::as_str)
+    }
 }
 
 /// How deep values are looked into; the shapes of some services are recursive.
@@ -72,9 +80,7 @@ impl Models {
 
     fn operation(&self, service: &str, api: &str) -> Option<(&Service, &Operation)> {
         let service = self.services.get(service)?.as_ref()?;
-        let wanted = squeezed(api);
-        let name = service.names.iter().find(|name| squeezed(name) == wanted)?;
-        Some((service, service.operations.get(name)?))
+        Some((service, service.operations.get(service.name_of(api)?)?))
     }
 }
 
@@ -117,16 +123,14 @@ pub(super) fn check_scripts(
                 );
                 found.add(Code::UnknownScriptApi, place, message, "use boto3's name of the service");
             }
-            Some(Some(service)) => {
-                let wanted = squeezed(&call.api);
-                if !service.names.iter().any(|name| squeezed(name) == wanted) {
-                    let method = snake_case(&call.api);
-                    let message = format!(
-                        "the script of step `{}` calls `{method}`, which `{}` doesn't have",
-                        call.step, call.service
-                    );
-                    found.add(Code::UnknownScriptApi, place, message, "use boto3's name of the method");
-                }
+            Some(Some(service)) if service.name_of(&call.api).is_some() => {}
+            Some(Some(_)) => {
+                let method = snake_case(&call.api);
+                let message = format!(
+                    "the script of step `{}` calls `{method}`, which `{}` doesn't have",
+                    call.step, call.service
+                );
+                found.add(Code::UnknownScriptApi, place, message, "use boto3's name of the method");
             }
         }
     }
@@ -340,7 +344,7 @@ fn is_list(kind: ValueType) -> bool {
     matches!(kind, ValueType::StringList | ValueType::MapList)
 }
 
-fn word(kind: &str) -> &'static str {
+pub(crate) fn word(kind: &str) -> &'static str {
     match kind {
         "structure" | "map" => "a map",
         "list" => "a list",
@@ -367,28 +371,51 @@ fn outputs(step: &Step<'_>, service: &Service, operation: &Operation, api: &str,
 }
 
 /// The first member of a plain path that isn't there, with a hint.
-fn lacks(service: &Service, answer: &str, selector: &str) -> Option<(String, String)> {
+pub(crate) fn lacks(service: &Service, answer: &str, selector: &str) -> Option<(String, String)> {
+    match follow(service, answer, selector) {
+        Followed::Missing(missing) => Some(missing),
+        Followed::To(_) | Followed::Unclear => None,
+    }
+}
+
+/// The shape at the end of a plain path.
+pub(crate) fn shape_at<'s>(service: &'s Service, answer: &str, selector: &str) -> Option<&'s Shape> {
+    match follow(service, answer, selector) {
+        Followed::To(shape) => Some(shape),
+        Followed::Missing(_) | Followed::Unclear => None,
+    }
+}
+
+/// Where a selector leads in the shape of an answer.
+enum Followed<'s> {
+    To(&'s Shape),
+    Missing((String, String)),
+    Unclear,
+}
+
+fn follow<'s>(service: &'s Service, answer: &str, selector: &str) -> Followed<'s> {
     if selector.contains("..") || selector.contains(['*', '?', '\'', '"', ':', '{', '(']) {
-        return None;
+        return Followed::Unclear;
     }
     let path = selector.trim().strip_prefix('$').unwrap_or(selector.trim());
-    let mut shape = service.shapes.get(answer)?;
+    let Some(mut shape) = service.shapes.get(answer) else { return Followed::Unclear };
     for segment in path.split(['.', '[', ']']).filter(|segment| !segment.is_empty()) {
         let next = match shape.kind.as_str() {
-            "structure" if segment == "ResponseMetadata" => return None,
-            "structure" => {
-                let Some(member) = shape.members.get(segment) else {
-                    let hint = hint(segment, shape.members.keys().map(String::as_str));
-                    return Some((segment.to_owned(), hint));
-                };
-                member
+            "structure" if segment == "ResponseMetadata" => None,
+            "structure" if !shape.members.contains_key(segment) => {
+                let hint = hint(segment, shape.members.keys().map(String::as_str));
+                return Followed::Missing((segment.to_owned(), hint));
             }
-            "map" => shape.of.as_ref()?,
-            "list" if segment.parse::<i64>().is_ok() => shape.of.as_ref()?,
+            "structure" => shape.members.get(segment),
+            "map" => shape.of.as_ref(),
+            "list" if segment.parse::<i64>().is_ok() => shape.of.as_ref(),
             // Text may be JSON that AWS looks into; whether it does isn't known.
-            _ => return None,
+            _ => None,
         };
-        shape = service.shapes.get(next)?;
+        match next.and_then(|next| service.shapes.get(next)) {
+            Some(next) => shape = next,
+            None => return Followed::Unclear,
+        }
     }
-    None
+    Followed::To(shape)
 }

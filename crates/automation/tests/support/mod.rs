@@ -9,8 +9,8 @@ use std::{
 use jiff::Timestamp;
 use plumb_automation::{
     Answer, ApiCall, ApiError, AtOnce, AwsApi, Clock, Declared, Document, Documents, DocumentsError,
-    Environment, Execution, Mode, Observer, Ports, ScriptError, ScriptJob, Scripts, Signals, Spread, Start,
-    StepExecution, Stopper, Stored, run, run_spread, signals,
+    Environment, Execution, Mode, Observer, Patient, Ports, ScriptError, ScriptJob, Scripts, Signals, Spread,
+    Start, StepExecution, Stopper, Stored, run, run_spread, signals,
 };
 use serde_json::{Value, json};
 
@@ -98,6 +98,13 @@ impl World {
 
     pub(crate) fn declare(mut self, declared: Declared) -> Self {
         self.ports.stubs = Arc::new(declared);
+        self
+    }
+
+    /// Has throttled calls tried again for so long.
+    pub(crate) fn patient(mut self, limit: Duration) -> Self {
+        let api = Arc::clone(&self.ports.api);
+        self.ports.api = Arc::new(Patient { api, clock: self.inner.clone(), limit });
         self
     }
 

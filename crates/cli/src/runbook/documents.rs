@@ -33,6 +33,13 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Text>, Failure> {
     if unreadable.is_empty() { Ok(texts) } else { Err(Failure::Usage(unreadable.join("\n"))) }
 }
 
+/// Reads one.
+pub(super) fn one(file: &Path) -> Result<String, Failure> {
+    let wrong = |why: String| Failure::Usage(format!("`{}`: {why}", file.display()));
+    let bytes = bytes(file).map_err(|error| wrong(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8; save it as UTF-8".to_owned()))
+}
+
 /// Reads and parses every one of them, or says which can't be.
 pub(super) fn parse(files: &[PathBuf]) -> Result<Vec<(String, Document)>, Failure> {
     let mut unreadable = Vec::new();

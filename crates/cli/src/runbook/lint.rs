@@ -1,6 +1,6 @@
 //! `plumb runbook lint`.
 
-use std::{collections::BTreeSet, io::Write};
+use std::{collections::BTreeSet, io::Write, path::Path};
 
 use plumb_automation::lint::{Code, Finding, Models, Severity, api_calls, lint};
 use serde_json::{Value, json};
@@ -68,16 +68,21 @@ fn models(documents: &[Text], arguments: &RunbookLint) -> Result<Models, String>
     }
     let calls: BTreeSet<_> =
         documents.iter().filter_map(|document| document.text.as_deref()).flat_map(api_calls).collect();
+    models_of(&calls, &arguments.dir)
+}
+
+/// What boto3's models say of some APIs, or why that can't be known.
+pub(super) fn models_of(calls: &BTreeSet<(String, String)>, dir: &Path) -> Result<Models, String> {
     if calls.is_empty() {
         return Ok(Models::default());
     }
-    let home = arguments.dir.join("lint");
+    let home = dir.join("lint");
     let absolute = std::fs::create_dir_all(&home)
-        .and_then(|()| Ok((std::path::absolute(&home)?, std::path::absolute(arguments.dir.join("venv"))?)));
-    let (home, venv) = absolute.map_err(|error| format!("`{}`: {error}", arguments.dir.display()))?;
+        .and_then(|()| Ok((std::path::absolute(&home)?, std::path::absolute(dir.join("venv"))?)));
+    let (home, venv) = absolute.map_err(|error| format!("`{}`: {error}", dir.display()))?;
     let answer = runtime()
         .map_err(|error| error.to_string())?
-        .block_on(plumb_local::models::describe(&calls, &home, &venv))
+        .block_on(plumb_local::models::describe(calls, &home, &venv))
         .map_err(|error| error.to_string())?;
     Models::from_json(answer).map_err(|error| error.to_string())
 }

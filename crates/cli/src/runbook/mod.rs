@@ -2,19 +2,22 @@
 
 pub(crate) mod cost;
 mod documents;
+mod dry;
 pub(crate) mod iam;
 pub(crate) mod lint;
+mod people;
 mod ports;
 
 use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 use plumb_automation::{
-    Document, Environment, Execution, Mode, Start, Status, Stop, run as execute, signals, wire,
+    Declared, Document, Environment, Execution, Mode, Start, Status, Stop, run as execute, signals, wire,
 };
 use plumb_local::{Call, Worker};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use self::people::{Bell, Reachable};
 use crate::{
     arguments::RunbookRun,
     failure::Failure,
@@ -22,20 +25,28 @@ use crate::{
     output::{json_pretty, say},
 };
 
+/// Where `plumb local` listens unless it is told otherwise.
+const LOCAL: &str = "http://127.0.0.1:4599";
+
 pub(crate) fn run(out: &mut dyn Write, arguments: &RunbookRun, json: bool) -> Result<(), Failure> {
     let file = arguments.document.display();
     let usage = |why: String| Failure::Usage(format!("`{file}`: {why}"));
-    let text = std::fs::read_to_string(&arguments.document).map_err(|error| usage(error.to_string()))?;
+    let text = documents::one(&arguments.document)?;
     let document = Document::parse(&text).map_err(|error| usage(error.to_string()))?;
     let mut given = BTreeMap::<String, Vec<String>>::new();
     for (name, value) in &arguments.parameters {
         given.entry(name.clone()).or_default().push(value.clone());
     }
+    if arguments.dry_run {
+        return dry::run(out, arguments, &text, &document, given, json);
+    }
     let parameters = document.bind(&given).map_err(|error| usage(error.to_string()))?;
+    let stubs = stubs(arguments)?;
 
     let ended = runtime()?.block_on(async {
-        let worker = connect(arguments).await?;
-        let environment = environment(&worker, arguments).await?;
+        let endpoint = arguments.endpoint.as_deref().unwrap_or(LOCAL);
+        let worker = connect(arguments, endpoint).await?.with_files(arguments.files.clone());
+        let environment = environment(&worker, arguments, endpoint).await?;
         let start = Start {
             id: Uuid::new_v4().to_string(),
             document_name: name_of(arguments),
@@ -50,7 +61,7 @@ pub(crate) fn run(out: &mut dyn Write, arguments: &RunbookRun, json: bool) -> Re
             role: None,
             target: None,
         };
-        Ok::<_, Failure>(until_it_ends(start, worker).await)
+        Ok::<_, Failure>(until_it_ends(start, worker, stubs, arguments).await)
     })?;
 
     if json {
@@ -65,23 +76,34 @@ pub(crate) fn run(out: &mut dyn Write, arguments: &RunbookRun, json: bool) -> Re
     Err(Failure::Failed(format!("the execution ended in {}{why}", ended.status.as_str())))
 }
 
-async fn connect(arguments: &RunbookRun) -> Result<Worker, Failure> {
+/// What is declared for commands and webhooks.
+fn stubs(arguments: &RunbookRun) -> Result<Declared, Failure> {
+    let Some(file) = &arguments.stubs else { return Ok(Declared::default()) };
+    let wrong = |why: String| Failure::Usage(format!("`{}`: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
+async fn connect(arguments: &RunbookRun, endpoint: &str) -> Result<Worker, Failure> {
     let home = arguments.dir.join("runbook");
     // Python's paths must not depend on where its programs run.
     let home = std::fs::create_dir_all(&home).and_then(|()| std::path::absolute(&home));
     let home = home.map_err(|error| Failure::Failed(format!("`{}`: {error}", arguments.dir.display())))?;
     let venv = std::path::absolute(arguments.dir.join("venv")).unwrap_or_else(|_| arguments.dir.join("venv"));
-    Worker::against(&arguments.endpoint, &arguments.region, &home, &venv)
+    Worker::against(endpoint, &arguments.region, &home, &venv)
         .await
         .map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// Asks the endpoint for the account; thereby also finds out whether anybody is there.
-async fn environment(worker: &Worker, arguments: &RunbookRun) -> Result<Environment, Failure> {
+async fn environment(
+    worker: &Worker,
+    arguments: &RunbookRun,
+    endpoint: &str,
+) -> Result<Environment, Failure> {
     let region = Some(arguments.region.clone());
     let call = Call { region, ..Call::outside("sts", "GetCallerIdentity", json!({})) };
     let identity = worker.call(call).await.map_err(|error| {
-        let endpoint = &arguments.endpoint;
         Failure::Failed(format!(
             "local AWS at `{endpoint}` does not answer ({error}); start it with `plumb local`"
         ))
@@ -93,12 +115,19 @@ async fn environment(worker: &Worker, arguments: &RunbookRun) -> Result<Environm
     Ok(Environment { account: account.to_owned(), region: arguments.region.clone(), partition })
 }
 
-async fn until_it_ends(start: Start, worker: Worker) -> Execution {
+async fn until_it_ends(start: Start, worker: Worker, stubs: Declared, arguments: &RunbookRun) -> Execution {
     let (stopper, signals) = signals();
-    let mut execution = execute(start, ports::ports(worker), signals);
+    let reachable = Reachable::default();
+    reachable.add(&start.id, stopper.clone());
+    let (bell, waiting) = tokio::sync::mpsc::unbounded_channel();
+    let ports = ports::ports(worker, stubs, Bell::new(bell), reachable.clone());
+    let mut execution = execute(start, ports, signals);
+    let answering = people::answer(waiting, reachable, &arguments.answers);
+    tokio::pin!(answering);
     loop {
         tokio::select! {
             ended = &mut execution => return ended,
+            () = &mut answering => {}
             interrupted = tokio::signal::ctrl_c() => {
                 if interrupted.is_err() {
                     // Nobody can interrupt it: let it end by itself.

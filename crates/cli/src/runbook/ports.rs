@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use plumb_automation::{
-    Answer, AtOnce, Declared, Document, Documents, DocumentsError, Execution, Observer, Ports, Status,
-    StepExecution, Stored,
+    Answer, Declared, Document, Documents, DocumentsError, Execution, Observer, Ports, Status, StepExecution,
+    Stored,
 };
 use plumb_local::{Call, WallClock, Worker};
 use serde_json::{Value, json};
 
+use super::people::{Bell, Reachable};
 use crate::output::say;
 
-pub(super) fn ports(worker: Worker) -> Ports {
+pub(super) fn ports(worker: Worker, stubs: Declared, bell: Bell, reachable: Reachable) -> Ports {
     let worker = Arc::new(worker);
     let documents = Arc::new(KeptDocuments(Arc::clone(&worker)));
     Ports {
@@ -19,14 +20,14 @@ pub(super) fn ports(worker: Worker) -> Ports {
         scripts: worker,
         documents,
         clock: Arc::new(WallClock),
-        observer: Arc::new(Progress),
-        stubs: Arc::new(Declared::default()),
-        launcher: Arc::new(AtOnce),
+        observer: Arc::new(Progress(bell)),
+        stubs: Arc::new(stubs),
+        launcher: Arc::new(reachable),
     }
 }
 
 /// The documents that the endpoint's Systems Manager keeps, for `aws:executeAutomation`.
-struct KeptDocuments(Arc<Worker>);
+pub(super) struct KeptDocuments(pub(super) Arc<Worker>);
 
 impl Documents for KeptDocuments {
     fn find<'a>(
@@ -56,7 +57,7 @@ impl Documents for KeptDocuments {
 }
 
 /// One line on standard error for each step that begins or ends.
-struct Progress;
+struct Progress(Bell);
 
 impl Observer for Progress {
     fn execution_changed(&self, execution: &Execution) {
@@ -67,6 +68,7 @@ impl Observer for Progress {
         if step.status == Status::Pending {
             return;
         }
+        self.0.step_changed(execution, step);
         let why = step.failure_message.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
         let (indent, status) = (indent(execution), step.status.as_str());
         say(format_args!("{indent}  {status:12}{} ({}){why}", step.name, step.action));

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
+    fetched,
     library::{Library, Shelf, short_name},
     page, required,
     stored::{Draft, Format, Stored, Version, epoch},
@@ -136,7 +137,10 @@ fn get(library: &Library, request: &Request) -> Result<Value, AwsError> {
             ("Content".to_owned(), json!(content)),
             ("DocumentType".to_owned(), json!(stored.kind)),
             ("DocumentFormat".to_owned(), json!(format.as_str())),
-            ("AttachmentsContent".to_owned(), json!([])),
+            (
+                "AttachmentsContent".to_owned(),
+                version.attachments.iter().map(|file| fetched::shown(file, true)).collect(),
+            ),
         ]);
         if let Some(name) = &version.name {
             answer.insert("VersionName".to_owned(), json!(name));
@@ -292,6 +296,7 @@ fn draft<'a>(request: &'a Request, kind: Option<&'a str>) -> Result<Draft<'a>, A
         content: required(request, "Content")?,
         version_name: text(&request.body, "VersionName"),
         display_name: text(&request.body, "DisplayName"),
+        attachments: request.body.get("Attachments").and_then(Value::as_array).map_or(&[], Vec::as_slice),
     })
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use plumb_automation::{Execution, StepExecution, wire};
 use serde_json::{Value, json};
 
-use super::{page, required, run::Runner};
+use super::{executions::Extras, page, required, run::Runner};
 use crate::{
     members::{items, text, texts},
     service::{AwsError, Request},
@@ -29,7 +29,20 @@ pub(super) fn find(name: &str) -> Option<Operation> {
 
 fn get(runner: &Runner, request: &Request) -> Result<Value, AwsError> {
     let execution = runner.executions.get(&request.region, required(request, "AutomationExecutionId")?)?;
-    Ok(json!({"AutomationExecution": wire::automation_execution(&execution)}))
+    let extras = runner.executions.extras(&execution.id);
+    Ok(json!({"AutomationExecution": with(wire::automation_execution(&execution), &extras)}))
+}
+
+/// What the engine knows nothing of, beside what it knows.
+fn with(mut shown: Value, extras: &Extras) -> Value {
+    if let Some(members) = shown.as_object_mut() {
+        for (name, value) in [("AlarmConfiguration", &extras.alarm), ("TriggeredAlarms", &extras.triggered)] {
+            if let Some(value) = value {
+                members.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+    shown
 }
 
 fn list(runner: &Runner, request: &Request) -> Result<Value, AwsError> {
@@ -38,8 +51,10 @@ fn list(runner: &Runner, request: &Request) -> Result<Value, AwsError> {
         .executions
         .all(&request.region)
         .iter()
-        .filter(|execution| filters.iter().all(|filter| filter.picks_execution(execution)))
-        .map(|execution| (newest_first(execution), wire::automation_execution_metadata(execution)))
+        .filter(|(execution, extras)| filters.iter().all(|filter| filter.picks_execution(execution, extras)))
+        .map(|(execution, extras)| {
+            (newest_first(execution), with(wire::automation_execution_metadata(execution), extras))
+        })
         .collect();
     page("AutomationExecutionMetadataList", found, request, 50, 50)
 }
@@ -100,7 +115,7 @@ struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    fn picks_execution(&self, execution: &Execution) -> bool {
+    fn picks_execution(&self, execution: &Execution, extras: &Extras) -> bool {
         match self.key {
             "ExecutionId" => self.has(&execution.id),
             "DocumentNamePrefix" => {
@@ -116,8 +131,9 @@ impl Filter<'_> {
                     .filter(|target| text(target, "Key") == Some("ResourceGroup"))
                     .any(|target| texts(target, "Values").any(|group| self.has(group)))
             }
-            // Change requests, tags and OpsItems of executions are nothing that local AWS has.
-            "AutomationSubtype" | "TagKey" | "OpsItemId" => false,
+            "TagKey" => extras.tags.iter().filter_map(|tag| text(tag, "Key")).any(|key| self.has(key)),
+            // Change requests and OpsItems are nothing that local AWS has.
+            "AutomationSubtype" | "OpsItemId" => false,
             _ => self.picks_start(Some(execution.started_at)),
         }
     }

@@ -33,6 +33,17 @@ struct Record {
     execution: Execution,
     stopper: Option<Stopper>,
     queued: bool,
+    extras: Extras,
+}
+
+/// What the engine knows nothing of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extras {
+    pub(super) tags: Vec<Value>,
+    /// `AlarmConfiguration`.
+    pub(super) alarm: Option<Value>,
+    /// `TriggeredAlarms`.
+    pub(super) triggered: Option<Value>,
 }
 
 /// An execution that is to be taken in.
@@ -42,6 +53,7 @@ pub(super) struct Admission<'a> {
     pub(super) stopper: Stopper,
     /// The request's token, if it has one, and the request without it.
     pub(super) token: Option<(&'a str, Value)>,
+    pub(super) extras: Extras,
 }
 
 /// What became of it.
@@ -69,7 +81,7 @@ impl Executions {
     /// Takes an execution in, unless its token was used before.
     pub(super) fn admit(&self, admission: Admission<'_>) -> Result<Admitted, AwsError> {
         let mut known = self.lock();
-        let Admission { region, execution, stopper, token } = admission;
+        let Admission { region, execution, stopper, token, extras } = admission;
         if let Some((token, request)) = &token
             && let Some(id) = before(&known, region, token, request)?
         {
@@ -89,7 +101,8 @@ impl Executions {
         if let Some((token, request)) = token {
             known.tokens.insert(key(region, token), (request, execution.id.clone()));
         }
-        let record = Record { region: region.to_owned(), execution, stopper: Some(stopper), queued: true };
+        let (region, stopper) = (region.to_owned(), Some(stopper));
+        let record = Record { region, execution, stopper, queued: true, extras };
         known.executions.insert(record.execution.id.clone(), record);
         Ok(Admitted::New)
     }
@@ -104,7 +117,8 @@ impl Executions {
 
     /// Takes in the execution that another one starts, so that it can be spoken to.
     pub(super) fn take_in(&self, region: &str, execution: Execution, stopper: Stopper) {
-        let record = Record { region: region.to_owned(), execution, stopper: Some(stopper), queued: false };
+        let (region, stopper) = (region.to_owned(), Some(stopper));
+        let record = Record { region, execution, stopper, queued: false, extras: Extras::default() };
         self.lock().executions.insert(record.execution.id.clone(), record);
     }
 
@@ -121,7 +135,8 @@ impl Executions {
             record.execution = execution;
         } else {
             let id = execution.id.clone();
-            let record = Record { region: region.to_owned(), execution, stopper: None, queued: false };
+            let (region, extras) = (region.to_owned(), Extras::default());
+            let record = Record { region, execution, stopper: None, queued: false, extras };
             known.executions.insert(id, record);
         }
     }
@@ -136,14 +151,26 @@ impl Executions {
             .ok_or_else(|| not_found(id))
     }
 
+    /// What the engine knows nothing of.
+    pub(super) fn extras(&self, id: &str) -> Extras {
+        self.lock().executions.get(id).map(|record| record.extras.clone()).unwrap_or_default()
+    }
+
+    /// An alarm has stopped an execution.
+    pub(super) fn triggered(&self, id: &str, alarms: Value) {
+        if let Some(record) = self.lock().executions.get_mut(id) {
+            record.extras.triggered = Some(alarms);
+        }
+    }
+
     /// All executions of a Region.
-    pub(super) fn all(&self, region: &str) -> Vec<Execution> {
+    pub(super) fn all(&self, region: &str) -> Vec<(Execution, Extras)> {
         let known = self.lock();
         known
             .executions
             .values()
             .filter(|record| record.region == region)
-            .map(|record| record.execution.clone())
+            .map(|record| (record.execution.clone(), record.extras.clone()))
             .collect()
     }
 
@@ -266,7 +293,7 @@ mod tests {
         };
         let (stopper, _) = signals();
         let execution = Execution { spread, ..start.execution(Timestamp::UNIX_EPOCH) };
-        executions.admit(Admission { region: REGION, execution, stopper, token })
+        executions.admit(Admission { region: REGION, execution, stopper, token, extras: Extras::default() })
     }
 
     #[test]

@@ -5,13 +5,16 @@
 //! with the same request gives the same execution again, and `IdempotentParameterMismatch` with another request; AWS
 //! documents only the latter.
 
+mod alarms;
 mod documents;
 mod execution_operations;
 mod executions;
+mod fetched;
 mod library;
 mod notifications;
 mod ops_items;
 mod run;
+mod settings;
 mod signals;
 mod stored;
 
@@ -23,15 +26,14 @@ use crate::service::{Answer, AwsError, Context, Request, Service};
 
 /// The service, made before anything is started.
 pub fn service(context: Context) -> Arc<dyn Service> {
-    let library = library::Library::default();
-    Arc::new(Ssm {
-        runner: run::Runner::new(context, library.clone()),
-        library,
-        ops_items: ops_items::OpsItems::default(),
-    })
+    let (library, settings) = (library::Library::default(), settings::Settings::default());
+    let runner = run::Runner::new(context.clone(), library.clone(), settings.clone());
+    Arc::new(Ssm { context, settings, library, runner, ops_items: ops_items::OpsItems::default() })
 }
 
 struct Ssm {
+    context: Context,
+    settings: settings::Settings,
     library: library::Library,
     runner: run::Runner,
     ops_items: ops_items::OpsItems,
@@ -42,15 +44,20 @@ impl Service for Ssm {
         documents::find(operation).is_some()
             || execution_operations::find(operation).is_some()
             || ops_items::find(operation).is_some()
+            || settings::find(operation).is_some()
     }
 
     fn handle<'a>(&'a self, request: &'a Request) -> Answer<'a, Result<Value, AwsError>> {
         Box::pin(async move {
+            let request = &fetched::fetched(&self.context, request).await?;
             if let Some(operation) = documents::find(&request.operation) {
                 return operation(&self.library, request);
             }
             if let Some(operation) = ops_items::find(&request.operation) {
                 return operation(&self.ops_items, request);
+            }
+            if let Some(operation) = settings::find(&request.operation) {
+                return operation(&self.settings, request);
             }
             let operation = execution_operations::find(&request.operation).ok_or_else(|| {
                 AwsError::client(

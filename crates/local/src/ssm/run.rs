@@ -3,26 +3,31 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use plumb_automation::{
-    Answer, Document, Environment, Execution, Family, Launcher, Mode, Observer, ParameterError, Ports,
-    Signals, Spread, Start, Status, StepExecution, Stop, Stopper, WireParameters, parameters::Bound,
+    Answer, AwsApi, Document, Environment, Execution, Family, Launcher, Mode, Observer, ParameterError,
+    Patient, Ports, Signals, Spread, Start, Status, StepExecution, Stop, Stopper, WireParameters,
+    parameters::Bound,
 };
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    executions::{Admission, Admitted, Executions},
+    alarms::Alarm,
+    executions::{Admission, Admitted, Executions, Extras},
     library::{Library, RegionalDocuments},
-    notifications, partition, required, signals,
+    notifications, partition, required,
+    settings::Settings,
+    signals,
 };
 use crate::{
     clock::WallClock,
     eventbridge::Publisher,
-    members::text,
+    members::{items, text},
     service::{AwsError, Caller, Context, Request},
 };
 
@@ -32,11 +37,15 @@ const MOST_RUNNING: usize = 100;
 /// Executions that start many others, of one account and Region, that run at once.
 const MOST_SPREADING: usize = 25;
 
+/// Tags of an execution.
+const MOST_TAGS: usize = 5;
+
 /// Runs executions. Cheap to clone: all clones are one.
 #[derive(Clone)]
 pub(super) struct Runner {
     context: Context,
     library: Library,
+    settings: Settings,
     pub(super) executions: Executions,
     publisher: Arc<Publisher>,
     slots: Arc<Mutex<Slots>>,
@@ -53,9 +62,10 @@ enum Kind {
 }
 
 impl Runner {
-    pub(super) fn new(context: Context, library: Library) -> Self {
+    pub(super) fn new(context: Context, library: Library, settings: Settings) -> Self {
         let publisher = Arc::new(Publisher::new(context.clone()));
-        Self { context, library, executions: Executions::default(), publisher, slots: Arc::default() }
+        let executions = Executions::default();
+        Self { context, library, settings, executions, publisher, slots: Arc::default() }
     }
 
     /// `StartAutomationExecution`: checks everything, then runs it in the background; the execution's id.
@@ -79,6 +89,7 @@ impl Runner {
             .bind_but(&given, &own)
             .map_err(|error| AwsError::client(ParameterError::CODE, error.to_string()))?;
         check_role(stored.document.assume_role.as_deref(), &parameters)?;
+        let (alarm, tags) = (Alarm::read(request)?, tags(request)?);
         let start = Start {
             id: Uuid::new_v4().to_string(),
             document_name: stored.name,
@@ -103,18 +114,25 @@ impl Runner {
             execution.steps.clear();
             execution.spread.clone_from(&spread);
         }
-        let admission = Admission { region: &request.region, execution, stopper, token };
+        let extras = Extras { tags, alarm: alarm.as_ref().map(Alarm::shown), triggered: None };
+        let admission =
+            Admission { region: &request.region, execution, stopper: stopper.clone(), token, extras };
         if let Admitted::Before(id) = self.executions.admit(admission)? {
             return Ok(id);
         }
         let id = start.id.clone();
-        let run = Ready { start, many: spread.map(|spread| (spread, given)), signals };
+        let run = Ready {
+            start,
+            many: spread.map(|spread| (spread, given)),
+            signals,
+            alarm: alarm.map(|alarm| (alarm, stopper)),
+        };
         tokio::spawn(self.clone().when_there_is_a_slot(run));
         Ok(id)
     }
 
     async fn when_there_is_a_slot(self, run: Ready) {
-        let Ready { start, many, signals } = run;
+        let Ready { start, many, signals, alarm } = run;
         let (account, region) = (start.environment.account.clone(), start.environment.region.clone());
         let kind = if many.is_some() { Kind::Spread } else { Kind::Single };
         let Ok(_slot) = self.slots(&region, kind).acquire_owned().await else { return };
@@ -128,7 +146,19 @@ impl Runner {
             Some((spread, given)) => plumb_automation::run_spread(start, spread, given, ports, signals),
             None => plumb_automation::run(start, ports, signals),
         };
-        watch.ended(&id, tokio::spawn(ended).await);
+        let mut running = tokio::spawn(ended);
+        let ended = match alarm {
+            None => running.await,
+            Some((alarm, stopper)) => tokio::select! {
+                biased;
+                ended = &mut running => ended,
+                triggered = alarm.watch(&self.context, &region, &stopper) => {
+                    self.executions.triggered(&id, triggered);
+                    running.await
+                }
+            },
+        };
+        watch.ended(&id, ended);
     }
 
     /// `StopAutomationExecution`.
@@ -166,7 +196,10 @@ impl Runner {
     fn ports(&self, watch: Arc<Watch>, region: &str) -> Ports {
         let worker = Arc::new(self.context.worker().clone());
         Ports {
-            api: Arc::clone(&worker) as Arc<dyn plumb_automation::AwsApi>,
+            api: match self.settings.throttled_retry(region) {
+                Duration::ZERO => Arc::clone(&worker) as Arc<dyn AwsApi>,
+                limit => Arc::new(Patient { api: worker.clone(), clock: Arc::new(WallClock), limit }),
+            },
             scripts: worker,
             documents: Arc::new(RegionalDocuments {
                 library: self.library.clone(),
@@ -205,6 +238,8 @@ struct Ready {
     /// What it is spread over, with the parameters that all its executions share.
     many: Option<(Spread, WireParameters)>,
     signals: Signals,
+    /// An alarm that stops it.
+    alarm: Option<(Alarm, Stopper)>,
 }
 
 impl Launcher for Runner {
@@ -292,10 +327,6 @@ fn mode(request: &Request) -> Result<Mode, AwsError> {
 
 /// What the request starts many executions of. That one can't be told to start them one step at a time is our choice.
 fn spread(request: &Request, document: &Document) -> Result<Option<Spread>, AwsError> {
-    if text(&request.body, "TargetLocationsURL").is_some() {
-        let message = "local AWS reads no files of locations; give `TargetLocations` instead";
-        return Err(AwsError::client("InvalidTarget", message));
-    }
     let members = request.body.as_object().cloned().unwrap_or_default();
     let spread =
         Spread::read(&members, document).map_err(|error| AwsError::client(error.code, error.message))?;
@@ -304,6 +335,19 @@ fn spread(request: &Request, document: &Document) -> Result<Option<Spread>, AwsE
         return Err(AwsError::client("ValidationException", message));
     }
     Ok(spread)
+}
+
+/// The tags of an execution. AWS keeps five of an account's own.
+fn tags(request: &Request) -> Result<Vec<Value>, AwsError> {
+    let tags: Vec<Value> = items(&request.body, "Tags").cloned().collect();
+    let invalid = |message: &str| Err(AwsError::client("ValidationException", message));
+    if tags.len() > MOST_TAGS {
+        return invalid("an execution may have five tags");
+    }
+    if tags.iter().any(|tag| text(tag, "Key").is_none() || !tag.get("Value").is_some_and(Value::is_string)) {
+        return invalid("a tag needs a `Key` and a `Value`");
+    }
+    Ok(tags)
 }
 
 fn check_token(token: &str) -> Result<&str, AwsError> {

@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
-use plumb_automation::Document;
+use plumb_automation::{Document, document::AttachedFile};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::service::AwsError;
+use super::fetched;
+use crate::{members::text, service::AwsError};
 
 /// A document with all its versions.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub(super) struct Version {
     pub(super) created: Timestamp,
     pub(super) schema: String,
     pub(super) description: Option<String>,
+    /// The files attached to it: `{"Name", "Sha256", "Size"}` each.
+    pub(super) attachments: Vec<Value>,
     /// What an Automation document says; nothing for other types, which are kept but not read.
     pub(super) document: Option<Arc<Document>>,
 }
@@ -79,6 +82,8 @@ pub(super) struct Draft<'a> {
     pub(super) content: &'a str,
     pub(super) version_name: Option<&'a str>,
     pub(super) display_name: Option<&'a str>,
+    /// The files to attach, as they were fetched.
+    pub(super) attachments: &'a [Value],
 }
 
 const LARGEST: usize = 64 * 1024;
@@ -86,7 +91,7 @@ const LARGEST: usize = 64 * 1024;
 impl Version {
     /// Reads a draft; gives the version and the document's type.
     pub(super) fn read(draft: Draft<'_>, number: u64, now: Timestamp) -> Result<(Self, String), AwsError> {
-        let Draft { kind, format, content, version_name, display_name } = draft;
+        let Draft { kind, format, content, version_name, display_name, attachments } = draft;
         if content.len() > LARGEST {
             return Err(AwsError::client(
                 "MaxDocumentSizeExceeded",
@@ -100,7 +105,10 @@ impl Version {
         let schema = outline.get("schemaVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
         let kind = kind.unwrap_or(if schema == "0.3" { "Automation" } else { "Command" }).to_owned();
         let document = if kind == "Automation" {
-            Some(Arc::new(Document::parse(content).map_err(|error| invalid(error.to_string()))?))
+            let mut document = Document::parse(content).map_err(|error| invalid(error.to_string()))?;
+            document.accepted().map_err(|error| invalid(error.to_string()))?;
+            attach(&mut document, attachments)?;
+            Some(Arc::new(document))
         } else {
             None
         };
@@ -113,6 +121,7 @@ impl Version {
             created: now,
             schema,
             description: outline.get("description").and_then(Value::as_str).map(str::to_owned),
+            attachments: attachments.to_vec(),
             document,
         };
         Ok((version, kind))
@@ -162,6 +171,8 @@ impl Stored {
         members.insert("LatestVersion".to_owned(), json!(self.latest().to_string()));
         members.insert("DefaultVersion".to_owned(), json!(self.default_version.to_string()));
         members.insert("Parameters".to_owned(), parameters(version));
+        let attached = version.attachments.iter().map(|file| fetched::shown(file, false)).collect();
+        members.insert("AttachmentsInformation".to_owned(), Value::Array(attached));
         if let Some(description) = &version.description {
             members.insert("Description".to_owned(), json!(description));
         }
@@ -202,6 +213,23 @@ impl Stored {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a float exactly")]
 pub(super) fn epoch(time: Timestamp) -> Value {
     json!(time.as_millisecond() as f64 / 1000.0)
+}
+
+/// Attaches files: each must have the checksum that the document states for it, if it states one.
+fn attach(document: &mut Document, attachments: &[Value]) -> Result<(), AwsError> {
+    for file in attachments {
+        let (name, sha256) = (text(file, "Name").unwrap_or_default(), text(file, "Sha256"));
+        let attached = document.files.entry(name.to_owned()).or_insert(AttachedFile { sha256: None });
+        match (&attached.sha256, sha256) {
+            (Some(stated), Some(found)) if !stated.eq_ignore_ascii_case(found) => {
+                return Err(invalid(format!(
+                    "the attachment `{name}` has the SHA-256 {found}, and the document states {stated}"
+                )));
+            }
+            _ => attached.sha256 = sha256.map(str::to_owned),
+        }
+    }
+    Ok(())
 }
 
 fn outline(format: Format, content: &str) -> Result<Value, AwsError> {
