@@ -47,7 +47,7 @@ async fn everyday_habits(aws: &Aws, name: &str, content: &str) {
         execution["StepExecutions"].as_array().unwrap().iter().find(|s| s["StepName"] == "refused").unwrap();
     assert_eq!(refused["StepStatus"], "Failed");
     assert!(
-        refused["FailureMessage"].as_str().unwrap().contains("Invalid type for parameter Bucket"),
+        refused["FailureMessage"].as_str().unwrap().contains("got 'list'"),
         "{refused}"
     );
     let all: Value = serde_json::from_str(outputs["script.All"][0].as_str().unwrap()).unwrap();
