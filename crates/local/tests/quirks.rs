@@ -46,10 +46,7 @@ async fn everyday_habits(aws: &Aws, name: &str, content: &str) {
     let refused =
         execution["StepExecutions"].as_array().unwrap().iter().find(|s| s["StepName"] == "refused").unwrap();
     assert_eq!(refused["StepStatus"], "Failed");
-    assert!(
-        refused["FailureMessage"].as_str().unwrap().contains("got 'list'"),
-        "{refused}"
-    );
+    assert!(refused["FailureMessage"].as_str().unwrap().contains("got 'list'"), "{refused}");
     let all: Value = serde_json::from_str(outputs["script.All"][0].as_str().unwrap()).unwrap();
     let id = &execution["AutomationExecutionId"];
     for (name, value) in [
