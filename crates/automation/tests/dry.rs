@@ -9,6 +9,7 @@ use plumb_automation::{
     dry::{DryRun, DryStep, Report, Source, Verdict, dry_run},
     lint::Models,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn models() -> Models {
@@ -257,6 +258,74 @@ async fn a_counter_that_leads_back_decides_nothing() {
     );
     assert_eq!(steps_of(&rehearse(&text, &[], None).await), ["Add", "Again", "Done"]);
 }
+
+#[tokio::test]
+async fn defaults_have_the_type_of_their_parameter() {
+    let text = "
+schemaVersion: '0.3'
+parameters:
+  Account: {type: String, default: 012345678901}
+  Days: {type: Integer, default: '30'}
+  Number: {type: String, default: 7}
+  Config: {type: StringMap, default: '{\"Team\": \"blue\"}'}
+  Maps: {type: MapList, default: '[{\"a\": 1}]'}
+mainSteps: [{name: A, action: 'aws:pause', inputs: {}}]
+";
+    let report = rehearse(text, &[], None).await;
+    let values: Vec<_> = report.parameters.iter().map(|parameter| parameter.value.clone()).collect();
+    assert_eq!(
+        values,
+        [json!("012345678901"), json!({"Team": "blue"}), json!(30), json!([{"a": 1}]), json!("7")]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A document that was cut, doubled and mixed up is walked to an end all the same.
+    #[test]
+    fn any_document_that_can_be_read_can_be_walked(
+        edits in prop::collection::vec((0..4_000_usize, 0..40_usize, prop::sample::select(WORDS)), 1..4),
+    ) {
+        let mut text = include_str!("lint/good/everything.yaml").to_owned();
+        for (at, cut, word) in edits {
+            let (at, end) = (at.min(text.len()), (at + cut).min(text.len()));
+            if text.is_char_boundary(at) && text.is_char_boundary(end) {
+                text.replace_range(at..end, word);
+            }
+        }
+        if let Ok(document) = Document::parse(&text) {
+            let plan = DryRun {
+                document: &document,
+                given: BTreeMap::new(),
+                environment: Environment { account: "1".into(), region: "r".into(), partition: "aws".into() },
+                now: "2024-11-29T19:43:20Z".parse().unwrap(),
+                models: Some(&models()),
+                reader: None,
+                documents: None,
+            };
+            let report = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(dry_run(plan));
+            let walked = report.map(|report| report.steps.len() + report.never_reached.len());
+            prop_assert!(walked.is_err() || walked == Ok(document.all_steps().len()));
+        }
+    }
+}
+
+const WORDS: &[&str] = &[
+    "",
+    "Tell",
+    "{{ Look.State }}",
+    "step:Each",
+    "null",
+    "[]",
+    "{}",
+    "'x'",
+    "0",
+    "\n",
+    "{{ ",
+    " }}",
+    "true",
+];
 
 #[tokio::test]
 async fn a_parameter_outside_its_constraints_is_refused() {

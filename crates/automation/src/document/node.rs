@@ -44,7 +44,12 @@ pub(crate) fn parse(text: &str) -> Result<Node, DocumentError> {
         });
     }
     let yaml = match yaml(text) {
-        Ok(node) => return Ok(node),
+        Ok(node) => {
+            return Ok(zeros_kept(
+                node,
+                &text.lines().map(|line| (line, line.is_ascii())).collect::<Vec<_>>(),
+            ));
+        }
         Err(error) => error,
     };
     if !text.trim_start().starts_with('{') {
@@ -80,6 +85,43 @@ fn yaml(text: &str) -> Result<Node, DocumentError> {
         let message = rendered.lines().next().unwrap_or_default();
         DocumentError { place, message: format!("not YAML: {message}") }
     })
+}
+
+/// In a longer line that isn't ASCII, digits aren't looked for: finding a column takes as long as the line is.
+const LONGEST_LINE: usize = 10_000;
+
+/// Digits that begin with a zero are text, such as the number of an account: in YAML 1.1, which AWS's own documents are
+/// written for, most of them are no numbers.
+fn zeros_kept(node: Node, lines: &[(&str, bool)]) -> Node {
+    let kind = match node.kind {
+        Kind::Scalar(Value::Number(number)) if number.is_f64() => {
+            let digits =
+                written(node.place, lines).filter(|digits| digits.starts_with('0') && digits.len() > 1);
+            Kind::Scalar(digits.map_or(Value::Number(number), Value::String))
+        }
+        Kind::List(items) => Kind::List(items.into_iter().map(|item| zeros_kept(item, lines)).collect()),
+        Kind::Map(members) => {
+            Kind::Map(members.into_iter().map(|(key, member)| (key, zeros_kept(member, lines))).collect())
+        }
+        scalar @ Kind::Scalar(_) => scalar,
+    };
+    Node { kind, ..node }
+}
+
+/// The digits at a place, if nothing but digits is written there. Each line comes with whether it is ASCII.
+fn written(place: Place, lines: &[(&str, bool)]) -> Option<String> {
+    let (line, is_ascii) = lines.get(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
+    let column = usize::try_from(place.column).ok()?.checked_sub(1)?;
+    let rest = if *is_ascii {
+        line.get(column..)?
+    } else if line.len() <= LONGEST_LINE {
+        line.get(line.char_indices().nth(column)?.0..)?
+    } else {
+        return None;
+    };
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(rest.len());
+    let word = rest.get(..end)?;
+    (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())).then(|| word.to_owned())
 }
 
 fn place<T>(spanned: &Spanned<T>) -> Place {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
-    DryRun, only_reads, origin,
+    DryRun, may_change, only_reads, origin,
     report::DryCall,
     shapes::{self, Api},
     steps::Look,

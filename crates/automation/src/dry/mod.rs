@@ -76,6 +76,13 @@ pub async fn dry_run(plan: DryRun<'_>) -> Result<Report, ParameterError> {
     Ok(walk.report(parameters, role))
 }
 
+/// Whether an operation may change something, by its name.
+pub(crate) fn may_change(api: &str) -> bool {
+    const HARMLESS: [&str; 9] =
+        ["Assume", "Check", "Decode", "Filter", "Preview", "Select", "Simulate", "TransactGet", "Validate"];
+    !only_reads(api) && !HARMLESS.iter().any(|start| api.starts_with(start))
+}
+
 /// Whether an operation's name says that it only reads. Stricter than need be: what isn't sure isn't made.
 pub(crate) fn only_reads(api: &str) -> bool {
     const READS: [&str; 9] =
@@ -109,8 +116,9 @@ impl DryRun<'_> {
             now: self.now,
         };
         for (name, parameter) in &self.document.parameters {
-            if let Some(default) = parameter.default.as_ref().filter(|_| !self.given.contains_key(name)) {
-                let value = self.filled(default, parameter.kind.value, &scope).await;
+            let bound = scope.parameters.get(name).filter(|_| parameter.default.is_some()).cloned();
+            if let Some(default) = bound.filter(|_| !self.given.contains_key(name)) {
+                let value = self.filled(&default, parameter.kind.value, &scope).await;
                 scope.parameters.set(name, value);
             }
         }

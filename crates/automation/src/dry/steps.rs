@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     api,
     known::Known,
-    only_reads,
+    may_change,
     report::{DryCall, DryStep, Problem},
     unknown,
     walk::{Outcome, State, Walk},
@@ -418,7 +418,7 @@ impl<'s> Look<'s> {
         }
         let filled = Step { inputs: inputs.clone(), steps: Vec::new(), ..self.step.clone() };
         for used in iam::calls_of_step(&filled) {
-            let changes = !only_reads(&used.api);
+            let changes = may_change(&used.api);
             state.changed |= changes;
             self.entry.calls.push(DryCall {
                 service: used.service,
