@@ -1,6 +1,6 @@
 //! Dry runs: what is found without making a call, and with an account that may be read.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -127,20 +127,20 @@ impl AwsApi for Account {
     }
 }
 
-fn account() -> Option<Arc<dyn AwsApi>> {
-    Some(Arc::new(Account))
+fn account() -> Arc<dyn AwsApi> {
+    Arc::new(Account)
 }
 
 #[tokio::test]
 async fn an_account_is_read_and_its_answers_decide() {
     let text = document(&format!("{LOOK}{DECIDE}{FIX}"));
-    let report = rehearse(&text, &[("Key", "Enabled")], account()).await;
+    let report = rehearse(&text, &[("Key", "Enabled")], Some(account())).await;
     assert_eq!(steps_of(&report), ["Look", "Decide", "Fix"]);
     assert!(step(&report, "Look").calls[0].made && !step(&report, "Fix").calls[0].made);
     assert!(step(&report, "Fix").certain);
-    let report = rehearse(&text, &[("Key", "Disabled")], account()).await;
+    let report = rehearse(&text, &[("Key", "Disabled")], Some(account())).await;
     assert_eq!(steps_of(&report), ["Look", "Decide"]);
-    let report = rehearse(&text, &[("Key", "gone")], account()).await;
+    let report = rehearse(&text, &[("Key", "gone")], Some(account())).await;
     assert_eq!(report.verdict, Verdict::Fails);
     assert!(problems(&report)[0].contains("NotFoundException"), "{:?}", problems(&report));
 }
@@ -153,10 +153,10 @@ async fn nothing_is_read_after_something_would_have_changed() {
     inputs: {Service: kms, Api: DescribeKey, KeyId: '{{ Key }}', PropertySelector: $.KeyMetadata.Enabled, DesiredValues: ['False']}
 ";
     let fix = "\n  - {name: Fix, action: 'aws:executeAwsApi', inputs: {Service: kms, Api: EnableKeyRotation, KeyId: k}}";
-    let report = rehearse(&document(&format!("{fix}{verify}")), &[("Key", "k")], account()).await;
+    let report = rehearse(&document(&format!("{fix}{verify}")), &[("Key", "k")], Some(account())).await;
     assert!(!step(&report, "Verify").calls[0].made);
     assert_eq!(report.verdict, Verdict::Passes, "{:?}", problems(&report));
-    let report = rehearse(&document(verify), &[("Key", "k")], account()).await;
+    let report = rehearse(&document(verify), &[("Key", "k")], Some(account())).await;
     assert!(problems(&report)[0].contains("$.KeyMetadata.Enabled is true, not one of [\"False\"]"));
 }
 

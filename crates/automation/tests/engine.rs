@@ -664,7 +664,7 @@ async fn an_account_may_have_throttled_calls_tried_again_before_an_attempt_fails
     let patient = world().patient(Duration::from_mins(2));
     assert_eq!(patient.run(&text, &[]).await.status, Status::Success);
     assert_eq!((patient.elapsed(), patient.calls().len()), (Duration::from_secs(61), 7));
-    let impatient = world().patient(Duration::from_secs(60));
+    let impatient = world().patient(Duration::from_mins(1));
     let ended = impatient.run(&text, &[]).await;
     assert_eq!(ended.steps[0].failure.as_ref().unwrap().kind, FailureType::Throttling);
     assert_eq!((impatient.elapsed(), impatient.calls().len()), (Duration::from_secs(31), 6));

@@ -105,7 +105,6 @@ fn the_documents_use_every_action_and_every_field_of_control_flow() {
     let missing: Vec<&str> =
         ACTIONS.into_iter().filter(|action| !steps.iter().any(|s| s.action == *action)).collect();
     assert_eq!(missing, Vec::<&str>::new());
-    type Is = fn(&Step) -> bool;
     let fields: [(&str, Is); 12] = [
         ("onFailure: step", |step| matches!(step.on_failure, OnFailure::Step(_))),
         ("onFailure: Continue", |step| step.on_failure == OnFailure::Continue),
@@ -139,6 +138,9 @@ fn the_documents_use_every_action_and_every_field_of_control_flow() {
         assert!(texts.contains(word), "no document has {word}");
     }
 }
+
+/// What a step is asked.
+type Is = fn(&Step) -> bool;
 
 /// Every action that the user guide lists.
 const ACTIONS: [&str; 23] = [

@@ -48,9 +48,9 @@ pub(super) async fn call(
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let api = checked(plan, look, inputs, (&service, written), &parameters);
-    let changes = !only_reads(&api);
+    let changes = may_change(&api);
     let may_be_made =
-        !changes && !state.changed && !look.entry.fails() && !parameters.values().any(unknown::is_in);
+        only_reads(&api) && !state.changed && !look.entry.fails() && !parameters.values().any(unknown::is_in);
     let mut call =
         DryCall { service: service.clone(), api: api.clone(), changes, in_script: false, made: false };
     let Some(reader) = plan.reader.as_ref().filter(|_| may_be_made) else {

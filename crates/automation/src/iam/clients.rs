@@ -238,9 +238,10 @@ fn statement(text: &str) -> &str {
         }
         match letter {
             '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' if depth == 0 => return text.get(..index).unwrap_or(text),
+            ')' | ']' | '}' | '\n' | ';' | '#' | ',' if depth == 0 => {
+                return text.get(..index).unwrap_or(text);
+            }
             ')' | ']' | '}' => depth -= 1,
-            '\n' | ';' | '#' | ',' if depth == 0 => return text.get(..index).unwrap_or(text),
             _ => {}
         }
     }
