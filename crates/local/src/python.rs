@@ -15,11 +15,7 @@ use crate::start::StartError;
 /// What the environment consists of.
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
-<<<<<<< HEAD
 const FILES: [(&str, &str); 15] = [
-=======
-const FILES: [(&str, &str); 12] = [
->>>>>>> c5b77fd (Clippy)
     ("boto3_worker.py", include_str!("../python/boto3_worker.py")),
     ("callers.py", include_str!("../python/callers.py")),
     ("ministack_launcher.py", include_str!("../python/ministack_launcher.py")),
