@@ -311,7 +311,8 @@ async fn deployed(aws: &Aws) -> Judge {
 
 async fn script(aws: &Aws, source: &str, payload: Value) -> Value {
     let script = Script {
-        source: source.to_owned(),
+        source: Some(source.to_owned()),
+        attachment: None,
         handler: "handler".to_owned(),
         payload,
         context: json!({}),
