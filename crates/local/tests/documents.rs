@@ -90,12 +90,12 @@ async fn signal(aws: &Aws, by: &str, id: &str, signal: &str, payload: Value) -> 
 #[test]
 fn the_documents_use_every_action_and_every_field_of_control_flow() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents");
-    let tests = include_str!("documents.rs");
+    let runs = include_str!("documents.rs");
     let (mut texts, mut documents) = (String::new(), Vec::new());
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(tests.matches(&format!("\"{name}\"")).count() > 0, "no test runs `{name}`");
+        assert!(runs.matches(&format!("\"{name}\"")).count() > 0, "no test runs `{name}`");
         let text = fs::read_to_string(&path).unwrap();
         documents.push(Document::parse(&text).unwrap());
         texts.push_str(&text);
