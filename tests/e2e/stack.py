@@ -139,12 +139,9 @@ class Stack:
             assert not answer.get("Failed"), answer["Failed"]
 
     def waiting(self, queue):
-        """How many messages a queue holds, in flight or not."""
-        names = [
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        ]
+        """How many messages a queue holds, in flight or not; those aside that wait for their time, such as a finding within
+        the cooldown of its resource."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)
         return sum(int(count) for count in answer["Attributes"].values())
 
