@@ -11,11 +11,13 @@ use serde_json::{Map, Value, json};
 use support::Aws;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_control_ends_what_its_config_rule_detects() {
+async fn every_control_ends_what_its_managed_rule_detects() {
     let aws = Aws::start("judges").await;
     let context = aws.local.context();
-    let controls = ControlFolder::read_all(&folder()).unwrap();
-    assert!(!controls.is_empty());
+    // Plumb's own rules are judged by `functions/evaluate`: tests/e2e/test_story_of_own_rules.py.
+    let mut controls = ControlFolder::read_all(&folder()).unwrap();
+    controls.retain(|control| detection(control)["custom_rule"].is_null());
+    assert!(controls.len() >= 10);
     let mut violations = Vec::new();
     for control in &controls {
         put_rule(&aws, control).await;
@@ -58,11 +60,16 @@ async fn every_control_ends_what_its_config_rule_detects() {
     aws.local.stop().await;
 }
 
-/// Puts the rule that the control's stack deploys, under the control's id.
-async fn put_rule(aws: &Aws, control: &ControlFolder) {
+fn detection(control: &ControlFolder) -> Value {
     let file = folder().join(&control.service).join(&control.id).join("control.yaml");
     let definition: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let rules = definition["detection"]["config_rules"].as_array().unwrap();
+    definition["detection"].clone()
+}
+
+/// Puts the rule that the control's stack deploys, under the control's id.
+async fn put_rule(aws: &Aws, control: &ControlFolder) {
+    let detection = detection(control);
+    let rules = detection["config_rules"].as_array().unwrap();
     let deployed = rules.iter().find(|rule| rule["deploy"] == true).unwrap();
     let parameters: Map<String, Value> = deployed["parameters"]
         .as_object()
