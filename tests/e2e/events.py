@@ -131,6 +131,12 @@ def rollback_request(account, control, kind, resource):
     return envelope(account, "plumb", "Plumb Rollback Requested", detail)
 
 
+def due(account, control, kind, resource):
+    """The time has come to look at a record again: what the sweep sends."""
+    about = {"account": account.id, "region": account.region, "type": kind, "id": resource}
+    return envelope(account, "plumb", "Plumb Remediation Due", {"control": control, "resource": about})
+
+
 class Witness:
     """A queue of the test's own that gets what AWS Config and Systems Manager publish."""
 

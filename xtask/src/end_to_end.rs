@@ -37,7 +37,7 @@ fn command_line(root: &Path) -> Result<std::path::PathBuf, Box<dyn Error>> {
 }
 
 /// The test's own virtual environment, below `.plumb/`; its Python.
-fn environment(root: &Path) -> Result<std::path::PathBuf, Box<dyn Error>> {
+pub(crate) fn environment(root: &Path) -> Result<std::path::PathBuf, Box<dyn Error>> {
     let requirements = root.join("tests/e2e/requirements.txt");
     let home = root.join(".plumb/e2e");
     Ok(tools::virtual_environment(&home, &requirements)?.join("bin/python"))

@@ -7,6 +7,7 @@ mod demo;
 mod end_to_end;
 mod lint;
 mod sam_local;
+mod storm;
 mod test;
 mod tools;
 
@@ -56,6 +57,8 @@ enum Command {
     },
     /// Run AWS's linters over the templates: cfn-lint, `sam validate --lint`.
     Lint,
+    /// Raise a storm on local AWS: findings by the thousand, throttled calls, functions that die.
+    Storm(storm::Storm),
     /// Measure `remediate` beside an empty Rust function and a plain boto3 handler. Nothing is asserted.
     Bench {
         /// Also write every sample, as JSON.
@@ -107,6 +110,7 @@ fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
         Command::Demo { json } => demo::run(root, json.as_deref()),
         Command::Test { only, built } => test::run(test::Checkout { root, built: *built }, only.as_deref()),
         Command::Bench { json, cold, warm } => bench::run(root, json.as_deref(), *cold, *warm),
+        Command::Storm(asked) => storm::run(root, asked),
         Command::Codegen { check } => codegen::run(root, *check),
         Command::Lint => lint::lint(root),
         Command::Build => {

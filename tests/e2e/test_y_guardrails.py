@@ -1,0 +1,233 @@
+"""Each guardrail both ways, by effect: it stops what it is there to stop, and lets the rest pass (docs/guardrails.md)."""
+
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+import events
+from faults import Faults, error, fault, late
+from stack import POLICY_IS_KEPT
+from tables import CONTROL, KIND, Tables
+from waiting import eventually
+
+# Held by a slow answer for so long: time enough to look at a runbook that is under way.
+HELD = 8
+
+
+def policy(more="", **limits):
+    wide = {
+        "cooldown_seconds": 0,
+        "settle_seconds": 1,
+        "running": 100,
+        "per_hour": "{control: 100000, account: 100000, all: 100000}",
+        "breaker": "{minimum: 100000}",
+        "flapping": "{fixes: 100, hours: 1}",
+    }
+    lines = "".join(f"  {name}: {value}\n" for name, value in (wide | limits).items())
+    return f"mode: auto\nlimits:\n{lines}{more}"
+
+
+@pytest.fixture(scope="module")
+def faults(account):
+    faults = Faults(account)
+    yield faults
+    faults.clear()
+
+
+@pytest.fixture(scope="module")
+def tables(account, stack):
+    before = stack.policy()
+    eventually(stack.assert_at_rest)
+    yield Tables(account, stack)
+    stack.set_policy(before)
+    time.sleep(POLICY_IS_KEPT)
+
+
+@pytest.fixture
+def under(stack):
+    def apply(text):
+        stack.set_policy(text)
+        time.sleep(POLICY_IS_KEPT)
+
+    return apply
+
+
+@pytest.fixture
+def told(account, stack):
+    """Tells `remediate` that a table violates, and what it decides; the decision is carried out."""
+
+    def tell(table, region=None):
+        event = events.compliance_change(account, stack.config_rule(CONTROL), KIND, table, "NON_COMPLIANT")
+        if region:
+            event["region"] = event["detail"]["awsRegion"] = region
+        (decision,) = stack.invoke(stack.remediate, event)["decisions"]
+        return decision
+
+    return tell
+
+
+def last(decision):
+    return decision["verdicts"][-1]["guardrail"], decision["outcome"]
+
+
+def is_judged(stack, table, verdict):
+    def check():
+        assert stack.verdict(CONTROL, KIND, table) == verdict
+
+    eventually(check)
+
+
+def break_again(account, table):
+    account.client("dynamodb").update_continuous_backups(
+        TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
+
+
+def fixed(tables, table):
+    return eventually(lambda: tables.assert_fixed(table))
+
+
+def stands(tables, table, state):
+    def check():
+        record = tables.record(table)
+        assert record and record["state"] == state, record and (record["state"], record["reason"])
+        return record
+
+    return eventually(check)
+
+
+def test_scope_mode_and_waiver_stop_their_own_and_let_the_neighbour_pass(account, stack, tables, under, told):
+    expires = datetime.now(timezone.utc) + timedelta(days=1)
+    under(
+        policy(
+            "rules:\n"
+            f"  - {{match: {{resource: {tables.name('off')}}}, mode: 'off'}}\n"
+            f"  - {{match: {{resource: {tables.name('notify')}}}, mode: notify}}\n"
+            "waivers:\n"
+            f"  - match: {{resource: {tables.name('waived')}}}\n"
+            f"    owner: data\n    reason: rebuilt nightly\n    expires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
+        )
+    )
+    off, notify, waived, neighbour = (tables.make(name) for name in ("off", "notify", "waived", "neighbour"))
+    fixed(tables, neighbour)
+    stands(tables, notify, "detected")
+    for table in (off, notify, waived):
+        is_judged(stack, table, "NON_COMPLIANT")
+    assert last(told(off)) == ("mode", "skip")
+    assert told(notify)["outcome"] == "notify"
+    assert last(told(waived)) == ("waiver", "skip")
+    assert last(told(off, region=account.elsewhere)) == ("scope", "skip")
+    for table in (off, notify, waived):
+        assert not tables.recovers(table) and not tables.runs(table)
+
+
+def test_the_cooldown_stops_the_second_fix_and_lets_it_pass_when_it_is_over(account, stack, tables, under, told):
+    under(policy(cooldown_seconds=900))
+    table = tables.make("cooling")
+    fixed(tables, table)
+    break_again(account, table)
+    is_judged(stack, table, "NON_COMPLIANT")
+    decision = told(table)
+    assert last(decision) == ("attempts", "defer") and "cooldown" in decision["reason"]
+    assert not tables.recovers(table)
+    under(policy())
+    assert told(table)["outcome"] == "start"
+    fixed(tables, table)
+    assert tables.recovers(table)
+
+
+def test_work_under_way_stops_a_second_runbook_and_concurrency_a_second_resource(tables, under, told, faults):
+    under(policy(running=1))
+    slow, other = tables.name("slow"), tables.name("other")
+    faults.set(fault(late("before", HELD), "dynamodb:*", about=slow, by="execution/*"))
+    tables.make("slow")
+    stands(tables, slow, "running")
+    assert last(told(slow)) == ("in-progress", "skip")
+    tables.make("other")
+    decision = told(other)
+    assert last(decision) == ("concurrency", "defer"), decision["reason"]
+    assert not tables.runs(other)
+    fixed(tables, slow)
+    faults.clear()
+    assert told(other)["outcome"] == "start"
+    fixed(tables, other)
+    assert len(tables.runs(slow)) == 1
+
+
+def test_the_blast_radius_stops_what_is_too_much_for_an_hour_and_lets_the_rest_pass(
+    account, stack, tables, under, told
+):
+    hour = int(time.time() // 3600)
+    key = f"usage#starts#control#{CONTROL}#{hour}"
+    answer = account.client("dynamodb").get_item(TableName=stack.ledger_table, Key={"pk": {"S": key}})
+    taken = int(answer["Item"]["taken"]["N"]) if "Item" in answer else 0
+    under(policy(per_hour=f"{{control: {taken + 2}, account: 100000, all: 100000}}"))
+    made = [tables.make(f"blast-{number}") for number in range(3)]
+    for table in made:
+        is_judged(stack, table, "NON_COMPLIANT") if not tables.recovers(table) else None
+
+    def two_are_fixed():
+        assert [tables.recovers(table) for table in made].count(True) == 2
+
+    eventually(two_are_fixed)
+    (left,) = [table for table in made if not tables.recovers(table)]
+    decision = told(left)
+    assert last(decision) == ("blast-radius", "defer"), decision["reason"]
+    assert not tables.runs(left)
+    under(policy())
+    assert told(left)["outcome"] == "start"
+    fixed(tables, left)
+
+
+def test_flapping_stops_a_fight_that_two_fixes_have_not_ended(account, stack, tables, under, told):
+    under(policy(flapping="{fixes: 2, hours: 1}"))
+    table = tables.make("flapping")
+    for fixes in (1, 2):
+        fixed(tables, table)
+        assert tables.record(table)["generation"] == fixes
+        is_judged(stack, table, "COMPLIANT")
+        break_again(account, table)
+        is_judged(stack, table, "NON_COMPLIANT")
+        if fixes == 1:
+            eventually(lambda: generation(tables, table, 2))
+    record = stands(tables, table, "escalated")
+    assert "fixed" in record["reason"]
+    assert not tables.recovers(table) and len(tables.runs(table)) == 2
+
+
+def generation(tables, table, expected):
+    assert tables.record(table)["generation"] == expected
+
+
+def test_attempts_and_the_breaker_stop_a_runbook_that_keeps_failing(account, stack, tables, under, faults):
+    """On keys: few of their runbooks have run in this hour, so that a few failures are a large share."""
+    control, kind = "key-without-rotation", "AWS::KMS::Key"
+    kms = account.client("kms")
+    under(policy(attempts=1, breaker="{failed_percent: 40, minimum: 4, pause_seconds: 30}"))
+    faults.set(fault(error("AccessDeniedException"), "kms:*", by="execution/*", times=None))
+    failing = [kms.create_key(Description="fails")["KeyMetadata"]["KeyId"] for _ in range(4)]
+
+    def escalated():
+        states = [(stack.record(control, kind, key) or {}).get("state") for key in failing]
+        assert states.count("escalated") >= 3, states
+
+    eventually(escalated)
+    faults.clear()
+    event = events.compliance_change(account, stack.config_rule(control), kind, failing[0], "NON_COMPLIANT")
+    (decision,) = stack.invoke(stack.remediate, event)["decisions"]
+    if stack.record(control, kind, failing[0])["state"] == "escalated":
+        assert last(decision) == ("attempts", "skip"), "a person has to look first"
+    key = kms.create_key(Description="held by the breaker")["KeyMetadata"]["KeyId"]
+    event = events.compliance_change(account, stack.config_rule(control), kind, key, "NON_COMPLIANT")
+    (decision,) = stack.invoke(stack.remediate, event)["decisions"]
+    assert last(decision) == ("breaker", "defer"), decision["reason"]
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+
+    def passes():
+        stack.invoke(stack.remediate, event)
+        record = stack.record(control, kind, key)
+        assert record["state"] == "fixed", (record["state"], record["reason"])
+
+    eventually(passes, 90)
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is True
