@@ -13,7 +13,11 @@ from stack import POLICY_IS_KEPT
 from waiting import eventually
 
 CONTROL, KIND = "elastic-ip-unattached", "AWS::EC2::EIP"
-ASKING = "approval: {approvers: [ann, ben], expires_hours: 1, hands_off_hours: 1}\n"
+ASKING = """\
+approval: {approvers: [ann, ben], expires_hours: 1, hands_off_hours: 1}
+# An approved change is counted like any other, and whatever ran before this in the hour counts, too.
+limits: {per_hour: {control: 1000, account: 1000, all: 1000}}
+"""
 POLICY = "mode: notify\nrules:\n  - {match: {control: elastic-ip-unattached}, mode: approve}\n" + ASKING
 
 
