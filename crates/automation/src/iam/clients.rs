@@ -127,10 +127,16 @@ impl<'s> Clients<'s> {
                 continue;
             }
             let target = line.split_once(':').map_or(line, |(target, _)| target);
-            let name = last_name(target.trim_end());
-            let services = self.services(statement(after));
-            if !name.is_empty() && !services.is_empty() {
-                self.named.entry(name).or_default().extend(services);
+            // `ec2, s3 = boto3.client('ec2'), boto3.client('s3')`
+            let mut values = after;
+            for target in target.split(',') {
+                let (name, value) = (last_name(target.trim_end()), statement(values));
+                let services = self.services(value);
+                if !name.is_empty() && !services.is_empty() {
+                    self.named.entry(name).or_default().extend(services);
+                }
+                values =
+                    values.get(value.len()..).and_then(|rest| rest.strip_prefix(',')).unwrap_or_default();
             }
         }
     }

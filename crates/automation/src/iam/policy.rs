@@ -205,6 +205,10 @@ fn is_role(member: &str) -> bool {
 /// The action that AWS checks for tags given on creation, where its list doesn't say.
 fn tagging(table: &Table, action: &str) -> Option<String> {
     let (prefix, name) = action.split_once(':')?;
+    // https://docs.aws.amazon.com/acm/latest/userguide/authen-apipermissions.html
+    if matches!(action, "acm:RequestCertificate" | "acm:ImportCertificate") {
+        return Some("acm:AddTagsToCertificate".to_owned());
+    }
     let made = name
         .strip_prefix("Create")
         .or_else(|| name.strip_prefix("Put"))

@@ -77,7 +77,7 @@ impl Calls {
             }
             // What is built elsewhere and handed over with `**` may be anything that the script names.
             let members =
-                if arguments.contains('*') { self.everywhere.clone() } else { members_of(arguments) };
+                if arguments.contains(ANYTHING) { self.everywhere.clone() } else { members_of(arguments) };
             self.found.entry((service.to_owned(), api)).or_default().extend(members);
         }
     }
@@ -225,10 +225,19 @@ pub(super) fn made(script: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The operation of a text that starts with `method(`, and its arguments.
+/// What a method that is handed over, not called, may be given: anything.
+const ANYTHING: &str = "*";
+
+/// The operation of a text that starts with `method(`, and its arguments; or of one that starts with `method,` or
+/// `method)`, which hands the method to a function that calls it.
 fn operation<'s>(service: &str, text: &'s str) -> Option<(String, &'s str)> {
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
     let (method, rest) = text.split_at(end);
+    if rest.starts_with([',', ')']) {
+        let api = pascal_case(method);
+        let is_known = table().needed(service, &api).iter().any(|need| need.listed);
+        return is_known.then_some((api, ANYTHING));
+    }
     let (arguments, after) = split_arguments(rest.strip_prefix('(')?);
     match method {
         "" => None,
@@ -375,6 +384,19 @@ other.client('x').do()
     fn a_waiter_is_the_operation_that_it_polls() {
         let script = "e = boto3.client('ec2')\ne.get_waiter('instance_running').wait(InstanceIds=[i])\n";
         assert_eq!(calls(script), ["ec2:DescribeInstances"]);
+    }
+
+    #[test]
+    fn clients_made_side_by_side_are_told_apart() {
+        let script = "a, b = boto3.client('sns'), boto3.client('sqs')\na.list_topics()\nb.list_queues()\n";
+        assert_eq!(calls(script), ["sns:ListTopics", "sqs:ListQueues"]);
+    }
+
+    #[test]
+    fn a_method_that_is_handed_to_a_function_is_called_by_it() {
+        let script =
+            "c = boto3.client('ec2')\npages(c.describe_images, 'Images', Owners=['self'])\nf(c.meta)\n";
+        assert_eq!(calls(script), ["ec2:DescribeImages"]);
     }
 
     #[test]
