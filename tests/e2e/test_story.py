@@ -53,9 +53,18 @@ class Story:
         return {
             "subjects": {case.resource: case.subject() for case in self.everybody},
             "bystanders": self.see_bystanders(),
-            "ledger": self.stack.records(),
+            "ledger": {key: standing(record) for key, record in self.stack.records().items()},
             "executions": sorted(self.stack.executions()),
         }
+
+
+# What a finding within the cooldown of its resource may write: that it has to be looked at again, and when.
+ASIDE = {"deferred", "due", "due_at", "reason", "revision", "updated_at", "verdicts"}
+
+
+def standing(record):
+    """What became of a resource, without when somebody looks at it next."""
+    return {name: value for name, value in record.items() if name not in ASIDE}
 
 
 @pytest.fixture(scope="module")

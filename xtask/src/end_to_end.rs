@@ -10,6 +10,15 @@ use crate::{
 
 /// Deploys and asserts.
 pub(crate) fn run(checkout: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
+    assert(checkout, &["--ignore-glob", "*/test_z_*", "tests/e2e"])
+}
+
+/// Deploys, and lets AWS have a bad day.
+pub(crate) fn faults(checkout: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
+    assert(checkout, &["tests/e2e/test_z_faults.py", "tests/e2e/test_z_storm.py"])
+}
+
+fn assert(checkout: Checkout<'_>, tests: &[&str]) -> Result<Tally, Box<dyn Error>> {
     let root = checkout.root;
     let python = environment(root)?;
     let cli = command_line(root)?;
@@ -17,7 +26,8 @@ pub(crate) fn run(checkout: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     let account = runtime.block_on(Account::deployed(checkout, say))?;
     let mut pytest = Command::new(python);
     pytest
-        .args(["-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-v", "tests/e2e"])
+        .args(["-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-v"])
+        .args(tests)
         .current_dir(root)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PLUMB_STACK", STACK)

@@ -42,7 +42,7 @@ enum Command {
     },
     /// Prove it: everything that CI runs.
     Test {
-        /// Only this step: format, codegen, clippy, unit, lint, sam-local or end-to-end.
+        /// Only this step, such as unit or end-to-end; `faults` is run only so.
         #[arg(long, value_name = "STEP")]
         only: Option<String>,
         /// Take the functions in .aws-sam/build as they are, instead of building them first.

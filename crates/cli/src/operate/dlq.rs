@@ -8,6 +8,7 @@ use plumb_aws::{
     operator::{self, DeadLetter},
 };
 use plumb_events::Content;
+use plumb_model::{Source, Subject};
 use serde::Serialize;
 
 use super::{
@@ -171,6 +172,17 @@ async fn explain(
     Ok(Explained { id: letter.id.clone(), queue, what, reason, code, since: letter.sent_at, advice })
 }
 
+/// Who said so.
+fn said_by(source: &Source) -> String {
+    match source {
+        Source::ConfigRule { rule } => format!("by Config rule {rule}"),
+        Source::SecurityHub { control, .. } => format!("by Security Hub control {control}"),
+        Source::ApiCall { service, name } | Source::Notice { service, name } => {
+            format!("by {service} {name}")
+        }
+    }
+}
+
 /// What the message was, and what is wrong with it if it can't be used at all.
 fn described(body: &str) -> (String, Option<String>) {
     let readings = plumb_events::read(body.as_bytes());
@@ -179,8 +191,8 @@ fn described(body: &str) -> (String, Option<String>) {
         .map(|reading| match &reading.content {
             Content::Signals(signals) => {
                 let about = signals.iter().find_map(|signal| match &signal.subject {
-                    plumb_model::Subject::Resource(resource) => Some(resource.to_string()),
-                    plumb_model::Subject::Call { .. } => None,
+                    Subject::Resource(resource) => Some(format!("{resource}, {}", said_by(&signal.source))),
+                    Subject::Call { .. } => None,
                 });
                 about.map_or_else(|| reading.kind.to_string(), |about| format!("{}: {about}", reading.kind))
             }
