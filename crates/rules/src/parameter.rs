@@ -61,7 +61,9 @@ impl Parameters {
     /// Everything that is wrong, in one line.
     pub fn read(known: &[&'static Parameter], given: &Map<String, Value>) -> Result<Self, Unjudged> {
         let (mut set, mut wrong) = (BTreeMap::new(), Vec::new());
-        for (name, value) in given.iter().filter(|(name, _)| *name != "rule") {
+        // In one order, however the JSON keeps its members.
+        let given: BTreeMap<_, _> = given.iter().filter(|(name, _)| *name != "rule").collect();
+        for (name, value) in given {
             let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
                 let names: Vec<_> = known.iter().map(|parameter| parameter.name).collect();
                 let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
