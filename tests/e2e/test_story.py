@@ -59,7 +59,7 @@ class Story:
 
 
 # What a finding within the cooldown of its resource may write: that it has to be looked at again, and when.
-ASIDE = {"deferred", "due", "due_at", "reason", "revision", "updated_at", "verdicts"}
+ASIDE = {"deferred", "due", "due_at", "expires_at", "reason", "revision", "updated_at", "verdicts"}
 
 
 def standing(record):
