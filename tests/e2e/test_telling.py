@@ -320,6 +320,9 @@ def test_a_dead_letter_says_why_and_heals_when_it_is_sent_back(account, stack, i
     assert redriven == {"not_found": [], "redriven": [letter["id"]]}
     fixed(stack, bucket)
     assert letters() == []
+    # What other controls had to say of the bucket meanwhile.
+    plumb(account, "dlq", "redrive", "--all")
+    eventually(stack.assert_at_rest)
 
 
 # The operator.
