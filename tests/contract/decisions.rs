@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf};
 use jiff::Timestamp;
 use plumb_catalogue::Heard;
 use plumb_events::Content;
-use plumb_model::{Outcome, Policy};
+use plumb_model::{Outcome, Policy, Tags};
 use plumb_planner::{Facts, Plan};
 use plumb_tests::deployment;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ struct Case {
     event: Value,
     #[serde(default)]
     policy: Policy,
+    /// The resource's tags.
+    #[serde(default)]
+    tags: Tags,
     expect: Expectation,
 }
 
@@ -95,7 +98,7 @@ fn every_case_has_the_outcome_it_expects() {
                         };
                         for finding in findings {
                             let control = plumb_catalogue::control(finding.control.as_str()).unwrap();
-                            let facts = Facts::new(deployment());
+                            let facts = Facts { tags: Some(case.tags.clone()), ..Facts::new(deployment()) };
                             match plumb_planner::plan(control, &case.policy, &finding, &facts, now) {
                                 Plan::Decided(decision) => decisions.push(decision),
                                 Plan::Needs(fact) => panic!("{}: depends on {fact:?}", path.display()),

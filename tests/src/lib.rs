@@ -11,11 +11,12 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_model::{
-    AccountId, Action, Calendar, Deployment, Looker, PinnedDocument, Policy, Region, Remediation, ResourceRef,
+    AccountId, Action, Calendar, Control, Deployment, Looker, PinnedDocument, Policy, Region, Remediation,
+    ResourceRef, Tags,
 };
 use plumb_ports::{
     Approvals, Class, Execution, FindingsQueue, Judgement, NonCompliant, PolicySource, PortError,
-    ReadAutomation, ReadCalendar, ReadJudgement, Reevaluate, SendLater, StartAutomation,
+    ReadAutomation, ReadCalendar, ReadJudgement, ReadTags, Reevaluate, SendLater, StartAutomation,
 };
 
 pub use ledger::Counted;
@@ -51,6 +52,10 @@ pub struct World {
     pub content: Option<String>,
     /// Executions whose question was taken back.
     pub withdrawn: Vec<String>,
+    /// The tags of resources, by resource id; a resource that is not here has none.
+    pub tags: BTreeMap<String, Tags>,
+    /// How often tags were read.
+    pub tag_reads: usize,
     /// Change calendars by name.
     pub calendars: BTreeMap<String, Calendar>,
     /// Where the sweep goes on.
@@ -162,6 +167,14 @@ impl Approvals for &Memory {
     async fn withdraw(&self, execution_id: &str) -> Result<(), PortError> {
         self.call("ssm:StopAutomationExecution")?.withdrawn.push(execution_id.to_owned());
         Ok(())
+    }
+}
+
+impl ReadTags for &Memory {
+    async fn tags(&self, _: &Control, resource: &ResourceRef) -> Result<Tags, PortError> {
+        let mut world = self.call("tag:GetResources")?;
+        world.tag_reads += 1;
+        Ok(world.tags.get(&resource.id).cloned().unwrap_or_default())
     }
 }
 

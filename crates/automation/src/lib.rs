@@ -54,6 +54,14 @@ pub mod stubs;
 pub mod template;
 pub mod wire;
 
+/// YAML or JSON text as a tree that remembers where each thing stands, for whoever checks files of other kinds.
+pub mod located {
+    pub use crate::document::{
+        DocumentError, Place,
+        node::{Kind, Node, Spot, parse},
+    };
+}
+
 pub use actions::approve::is_approver;
 pub use document::{Document, DocumentError};
 pub use engine::run;

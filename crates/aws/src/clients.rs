@@ -55,6 +55,10 @@ impl Aws {
         self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(self.shared()))
     }
 
+    pub(crate) fn partition(&self) -> &str {
+        &self.settings.deployment.partition
+    }
+
     /// AWS without an SDK crate, for services of which only a call or two is needed.
     pub(crate) fn signed(&self) -> Signed<'_> {
         Signed::new(&self.settings, &self.connector, tls)

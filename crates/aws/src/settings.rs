@@ -9,8 +9,8 @@ pub struct Settings {
     pub deployment: Deployment,
     /// `PLUMB_LEDGER_TABLE`: the DynamoDB table of remediations. Absent in `sweep`.
     pub ledger_table: Option<String>,
-    /// `PLUMB_POLICY_PARAMETER`: the SSM parameter that holds the policy.
-    pub policy_parameter: Option<String>,
+    /// `PLUMB_POLICY_PROFILE`: the AppConfig configuration profile that delivers the policy.
+    pub policy_profile: Option<PolicyProfile>,
     /// `PLUMB_FINDINGS_QUEUE_URL`: where `sweep` puts what it finds, and what has to be started later.
     pub findings_queue_url: Option<String>,
     /// `PLUMB_EVENT_BUS`, `PLUMB_TOPIC_ARN`, `PLUMB_HISTORY_TABLE`, `PLUMB_DIGEST_QUEUE_URL`: how `tell` tells.
@@ -38,6 +38,25 @@ pub struct TellSettings {
     pub digest_queue_url: Option<String>,
 }
 
+/// An AppConfig configuration profile in an environment, written `application/environment/profile`, each by id or name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyProfile {
+    /// The application.
+    pub application: String,
+    /// The environment.
+    pub environment: String,
+    /// The configuration profile.
+    pub profile: String,
+}
+
+impl PolicyProfile {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
+        let (application, environment, profile) = (parts.next()?, parts.next()?, parts.next()?);
+        parts.next().is_none().then_some(Self { application, environment, profile })
+    }
+}
+
 /// What is wrong with the environment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the function's environment is not usable: {}", .0.join("; "))]
@@ -63,13 +82,21 @@ impl Settings {
         let account =
             AccountId::parse(account).map_err(|error| wrong.push(format!("`PLUMB_ACCOUNT`: {error}")));
         let region = Region::parse(region).map_err(|error| wrong.push(format!("`AWS_REGION`: {error}")));
+        let policy_profile = get("PLUMB_POLICY_PROFILE").map(|text| {
+            PolicyProfile::parse(&text).ok_or_else(|| {
+                wrong.push(format!(
+                    "`PLUMB_POLICY_PROFILE` is `{text}`, not `application/environment/profile`"
+                ));
+            })
+        });
+        let policy_profile = policy_profile.transpose().ok().flatten();
         let (Ok(account), Ok(region), true) = (account, region, wrong.is_empty()) else {
             return Err(SettingsError(wrong));
         };
         Ok(Self {
             deployment: Deployment { partition, account, region, prefix },
             ledger_table: get("PLUMB_LEDGER_TABLE"),
-            policy_parameter: get("PLUMB_POLICY_PARAMETER"),
+            policy_profile,
             findings_queue_url: get("PLUMB_FINDINGS_QUEUE_URL"),
             tell: TellSettings {
                 event_bus: get("PLUMB_EVENT_BUS"),
@@ -95,7 +122,7 @@ impl Settings {
         Self {
             deployment,
             ledger_table: None,
-            policy_parameter: None,
+            policy_profile: None,
             findings_queue_url: None,
             status_queue_url: None,
             evaluations_queue_url: None,
@@ -109,7 +136,7 @@ impl Settings {
     ///
     /// # Errors
     /// A [`SettingsError`] naming the variable when it is absent.
-    pub fn required(value: Option<&String>, name: &str) -> Result<String, SettingsError> {
+    pub fn required<T: Clone>(value: Option<&T>, name: &str) -> Result<T, SettingsError> {
         value.cloned().ok_or_else(|| SettingsError(vec![format!("`{name}` is not set")]))
     }
 }
@@ -135,6 +162,20 @@ mod tests {
         let settings = Settings::read(environment).unwrap();
         assert_eq!(settings.deployment.region.as_str(), "eu-central-1");
         assert_eq!(settings.endpoint_url, None);
+    }
+
+    #[test]
+    fn the_policy_profile_has_three_parts() {
+        let read = |text: &str| {
+            let text = text.to_owned();
+            Settings::read(move |name| match name {
+                "PLUMB_POLICY_PROFILE" => Some(text.clone()),
+                other => environment(other),
+            })
+        };
+        assert_eq!(read("app/live/policy").unwrap().policy_profile.unwrap().environment, "live");
+        assert!(read("app/live").is_err());
+        assert!(read("app/live/policy/more").is_err());
     }
 
     #[test]

@@ -18,9 +18,12 @@ use aws_smithy_http_client::{
     Connector,
     tls::{Provider, TlsContext, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::{
-    http::{HttpConnector as _, HttpConnectorSettings},
-    orchestrator::HttpRequest,
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpConnector as _, HttpConnectorSettings},
+        orchestrator::HttpRequest,
+    },
+    http::Headers,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use plumb_ports::{Class, PortError};
@@ -42,11 +45,23 @@ pub(crate) struct Signed<'a> {
     tls: fn(&Settings) -> TlsContext,
 }
 
+/// An answer that is not JSON.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    headers: Headers,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+}
+
 /// A request, before it is signed.
 struct Asked<'a> {
     /// The IAM action, such as `events:PutEvents`.
     operation: &'static str,
-    /// What the endpoint and the signature call the service, such as `events`.
     service: &'a str,
     method: &'static str,
     /// With the query, if there is one.
@@ -96,7 +111,7 @@ impl<'a> Signed<'a> {
         let headers = vec![("content-type", kind.to_owned()), ("x-amz-target", target.to_owned())];
         let body = body.to_string().into_bytes();
         let asked = Asked { operation, service, method: "POST", path: "/", headers, body };
-        read_json(operation, &self.tried(&asked).await?)
+        read_json(operation, &self.tried(&asked).await?.body)
     }
 
     /// REST with JSON bodies.
@@ -110,7 +125,18 @@ impl<'a> Signed<'a> {
         let headers = vec![("content-type", "application/json".to_owned())];
         let body = body.to_string().into_bytes();
         let asked = Asked { operation, service, method, path, headers, body };
-        read_json(operation, &self.tried(&asked).await?)
+        read_json(operation, &self.tried(&asked).await?.body)
+    }
+
+    /// A `GET` whose answer is in its headers and its bare body.
+    pub(crate) async fn get(
+        &self,
+        operation: &'static str,
+        service: &str,
+        path: &str,
+    ) -> Result<Answer, PortError> {
+        let (headers, body) = (Vec::new(), Vec::new());
+        self.tried(&Asked { operation, service, method: "GET", path, headers, body }).await
     }
 
     /// The query protocol: a form of the operation's parameters; the answer's XML.
@@ -129,10 +155,10 @@ impl<'a> Signed<'a> {
         let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
         let body = form.into_bytes();
         let asked = Asked { operation, service, method: "POST", path: "/", headers, body };
-        Ok(String::from_utf8_lossy(&self.tried(&asked).await?).into_owned())
+        Ok(String::from_utf8_lossy(&self.tried(&asked).await?.body).into_owned())
     }
 
-    async fn tried(&self, asked: &Asked<'_>) -> Result<Vec<u8>, PortError> {
+    async fn tried(&self, asked: &Asked<'_>) -> Result<Answer, PortError> {
         let mut tries = 1;
         loop {
             let answer = self.once(asked).await;
@@ -146,7 +172,7 @@ impl<'a> Signed<'a> {
         }
     }
 
-    async fn once(&self, asked: &Asked<'_>) -> Result<Vec<u8>, PortError> {
+    async fn once(&self, asked: &Asked<'_>) -> Result<Answer, PortError> {
         let operation = asked.operation;
         let request = self.request(asked).map_err(|source| PortError {
             operation,
@@ -163,7 +189,8 @@ impl<'a> Signed<'a> {
             PortError { operation, code: code.to_owned(), class, source: Some(Box::new(error)) }
         })?;
         let status = answer.status().as_u16();
-        let named = answer.headers().get("x-amzn-errortype").map(str::to_owned);
+        let headers = answer.headers().clone();
+        let named = headers.get("x-amzn-errortype").map(str::to_owned);
         let body = ByteStream::new(answer.into_body()).collect().await.map_err(|error| PortError {
             operation,
             code: "response".to_owned(),
@@ -172,7 +199,7 @@ impl<'a> Signed<'a> {
         })?;
         let body = body.to_vec();
         if status < 400 {
-            return Ok(body);
+            return Ok(Answer { headers, body });
         }
         let (code, message) = explained(named, &body);
         let class = class_of(&code, status);
@@ -252,6 +279,7 @@ impl<'a> Signed<'a> {
 /// The service in a signature, where it is not the one in the endpoint's name.
 fn signing_name(service: &str) -> &str {
     match service {
+        "appconfigdata" => "appconfig",
         "cloudhsmv2" => "cloudhsm",
         other => other,
     }
@@ -291,7 +319,7 @@ pub(crate) fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
 }
 
 /// Percent-encoded as the query protocol wants it: everything but RFC 3986's unreserved characters.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),

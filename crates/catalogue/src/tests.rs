@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use plumb_model::{
-    AccountId, ApiCall, ConfigRule, Control, ControlId, Mode, Pillar, Region, ResourceRef, Reversibility,
-    Severity, Signal, Source, Standing, Subject,
+    AccountId, ApiCall, Arn, ConfigRule, Control, ControlId, Mode, Pillar, Region, ResourceRef,
+    Reversibility, Severity, Signal, Source, Standing, Subject,
 };
 use serde_json::{Value, json};
 
@@ -53,6 +53,7 @@ const fn blank(id: &'static str, resource_type: &'static str) -> Control {
         best_practices: &[],
         severity: Severity::High,
         resource_type,
+        arn: Arn::None,
         config_rules: &[],
         custom_rule: None,
         security_hub: &[],

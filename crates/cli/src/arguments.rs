@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::policy::PolicyCommand;
 use crate::rules::RulesCommand;
 
 /// Keep AWS accounts true to the Well-Architected Framework.
@@ -39,6 +40,11 @@ pub(crate) enum Command {
     Replay(Replay),
     #[command(flatten)]
     Operate(crate::operate::Command),
+    /// Check a policy, explain it, test it, and write it as AppConfig takes it
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Run local AWS until Ctrl-C: one loopback endpoint that behaves like an account
     #[command(
         after_help = "Prints the environment variables that lead AWS clients there, as lines to export. \

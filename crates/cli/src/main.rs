@@ -7,6 +7,7 @@ mod local;
 mod operate;
 mod output;
 mod partition;
+mod policy;
 mod replay;
 mod rules;
 mod runbook;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             replay::run(out, replay, Timestamp::now(), lines)
         }
         Command::Operate(command) => operate::run(out, command, arguments.json),
+        Command::Policy { command } => policy::run(out, command, Timestamp::now(), arguments.json),
         Command::Local(local) => local::run(local, arguments.json),
         Command::Runbook { command: RunbookCommand::Run(run) } => runbook::run(out, run, arguments.json),
         Command::Runbook { command: RunbookCommand::Lint(lint) } => {

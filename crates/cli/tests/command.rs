@@ -235,7 +235,10 @@ fn a_policy_that_is_wrong_is_refused_with_everything_that_is_wrong() {
         why.contains("`nonesuch`, which is not a control") && why.contains("`limits.attempts` is 0"),
         "{why}"
     );
-    assert!(is_refused(&["replay", "schedule.json", "--policy", "schedule.json"]).contains("unknown field"));
+    assert!(
+        is_refused(&["replay", "schedule.json", "--policy", "schedule.json"])
+            .contains("is not a field of the policy")
+    );
     assert!(
         is_refused(&["replay", "schedule.json", "--policy", "nonesuch.yaml"]).contains("`nonesuch.yaml`")
     );

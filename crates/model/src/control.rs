@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::policy::Mode;
+use crate::{policy::Mode, resource::ResourceRef};
 
 /// A pillar of the [AWS Well-Architected Framework](https://docs.aws.amazon.com/wellarchitected/latest/framework/).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize)]
@@ -80,6 +80,18 @@ pub struct RunbookParameter {
     pub value: &'static str,
 }
 
+/// How a resource's ARN is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arn {
+    /// It follows from the id: `arn:${AWS::Partition}:s3:::{{resource.id}}`.
+    Pattern(&'static str),
+    /// It doesn't follow from the id; AWS Config has recorded it.
+    Recorded,
+    /// There is none, and there are no tags: a setting of the account.
+    None,
+}
+
 /// One problem, how it is detected and what ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Control {
@@ -99,6 +111,8 @@ pub struct Control {
     pub severity: Severity,
     /// The CloudFormation type of the resource, such as `AWS::S3::Bucket`.
     pub resource_type: &'static str,
+    /// How the resource's ARN is known, by which its tags are read.
+    pub arn: Arn,
     /// The Config rules that detect it.
     pub config_rules: &'static [ConfigRule],
     /// Plumb's own rule that detects it, where AWS has none or one that is too coarse.
@@ -119,4 +133,27 @@ pub struct Control {
     pub reversibility: Reversibility,
     /// What rollback does not restore; empty when it restores everything.
     pub reversibility_note: &'static str,
+}
+
+impl Control {
+    /// The most that any policy may allow: what can't be undone never runs without approval.
+    pub fn ceiling(&self) -> Mode {
+        match self.reversibility {
+            Reversibility::None => self.safety.min(Mode::Approve),
+            Reversibility::Full | Reversibility::Partial => self.safety,
+        }
+    }
+}
+
+impl Arn {
+    /// The ARN, where it follows from the id.
+    pub fn of(self, resource: &ResourceRef, partition: &str) -> Option<String> {
+        let Self::Pattern(pattern) = self else { return None };
+        let arn = pattern
+            .replace("${AWS::Partition}", partition)
+            .replace("${AWS::Region}", resource.region.as_str())
+            .replace("${AWS::AccountId}", resource.account.as_str());
+        // Last, so that nothing in an id is taken for a placeholder.
+        Some(arn.replace("{{resource.id}}", &resource.id))
+    }
 }

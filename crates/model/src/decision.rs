@@ -51,6 +51,12 @@ pub enum Guardrail {
     Waiver,
     /// `off`, `notify`, `approve` or `auto`: the lower of policy and control.
     Mode,
+    /// Does infrastructure as code own it?
+    Iac,
+    /// Are its change calendars open?
+    Calendar,
+    /// Is it the time for changes?
+    Window,
     /// Is it already being dealt with, or was it just?
     InProgress,
     /// Attempts and cooldown.
@@ -78,6 +84,9 @@ impl Guardrail {
             Self::Scope => "scope",
             Self::Waiver => "waiver",
             Self::Mode => "mode",
+            Self::Iac => "iac",
+            Self::Calendar => "calendar",
+            Self::Window => "window",
             Self::InProgress => "in-progress",
             Self::Attempts => "attempts",
             Self::Approval => "approval",

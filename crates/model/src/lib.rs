@@ -19,13 +19,17 @@ mod usage;
 
 pub use approval::{Answer, Approval, ApprovalRules, PinnedDocument, Word};
 pub use control::{
-    ApiCall, ConfigRule, Control, CustomRule, Pillar, Reversibility, RunbookParameter, Severity,
+    ApiCall, Arn, ConfigRule, Control, CustomRule, Pillar, Reversibility, RunbookParameter, Severity,
 };
 pub use decision::{Action, Decision, Guardrail, Outcome, Verdict};
-pub use facts::Calendar;
+pub use facts::{Calendar, Tags};
 pub use finding::{Finding, FindingRef, Signal, Source, Standing, Subject};
 pub use limits::{BreakerLimits, FlappingLimits, Limits, PerHour, later};
-pub use policy::{Mode, ModeRule, Policy, PolicyError, RollbackRules, Selector, Waiver};
+pub use policy::{
+    CalendarRule, Candidate, Day, Iac, Missing, Mode, ModeRule, Opening, Organization, Policy, PolicyError,
+    Problem, RollbackRules, Ruling, Scope, Selector, Span, Specificity, Standpoint, TimeOfDay, Waiver,
+    Window,
+};
 pub use remediation::{
     Deferred, Deployment, Execution, Looker, Progress, Remediation, State, Terms, remediation_key,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plumb_model::{Calendar, Deployment, PinnedDocument, Remediation, Usage};
+use plumb_model::{Calendar, Deployment, PinnedDocument, Remediation, Tags, Usage};
 
 /// What is known when a decision is made. What has not been read is absent, never assumed: [`crate::plan`] asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Facts {
     /// What the ledger holds for this resource under this control. `None` also when it has not been read: the claim that
     /// follows is conditional and returns the record that stands in the way, with which the plan is made anew.
     pub prior: Option<Remediation>,
+    /// The resource's tags as they are now, never those that the event carries; `None` when not read.
+    pub tags: Option<Tags>,
     /// The state of SSM Change Calendars, by name or ARN as the policy spells them; without those not read.
     pub calendars: BTreeMap<String, Calendar>,
     /// SSM documents by name and version (or `$DEFAULT`), as far as they were looked up; `None` for one that isn't there.
@@ -24,7 +26,14 @@ pub struct Facts {
 impl Facts {
     /// Nothing read yet.
     pub fn new(deployment: Deployment) -> Self {
-        Self { deployment, prior: None, calendars: BTreeMap::new(), documents: BTreeMap::new(), usage: None }
+        Self {
+            deployment,
+            prior: None,
+            tags: None,
+            calendars: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            usage: None,
+        }
     }
 }
 
@@ -32,6 +41,8 @@ impl Facts {
 /// it to [`Facts`] and asks again; if it can't be read, nothing is changed and the message comes again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
+    /// [`Facts::tags`] of the finding's resource.
+    Tags,
     /// An entry of [`Facts::calendars`].
     Calendar(String),
     /// An entry of [`Facts::documents`]: a document's name and version.

@@ -8,6 +8,7 @@ mod evaluations;
 mod ledger;
 mod reads;
 pub mod sweep;
+mod tags;
 pub mod tell;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ pub use evaluations::{Continue, Evaluated, Evaluation, PutEvaluations, ReadConfi
 pub use ledger::{Ledger, Page, Written, counters_of};
 pub use plumb_model::Execution;
 pub use reads::{Api, Protocol, ReadApi, Records};
+pub use tags::ReadTags;
 
 /// What a failed call means for whoever made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

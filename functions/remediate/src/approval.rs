@@ -11,7 +11,8 @@ use plumb_planner::{
     life::{self, Happened},
 };
 use plumb_ports::{
-    Approvals, Ledger, PolicySource, ReadAutomation, ReadCalendar, SendLater, StartAutomation, Written,
+    Approvals, Ledger, PolicySource, ReadAutomation, ReadCalendar, ReadTags, SendLater, StartAutomation,
+    Written,
 };
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ where
     L: Ledger + Sync,
     A: StartAutomation + ReadAutomation + Approvals,
     P: PolicySource,
-    F: ReadCalendar,
+    F: ReadCalendar + ReadTags,
     Q: SendLater,
 {
     /// Asks the approvers of a record that was just written: starts the execution that asks, and writes down which.

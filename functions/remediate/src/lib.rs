@@ -20,8 +20,8 @@ use plumb_planner::{
     plan, plan_rollback,
 };
 use plumb_ports::{
-    Approvals, Class, Ledger, PolicySource, ReadAutomation, ReadCalendar, SendLater, StartAutomation,
-    Written, counters_of,
+    Approvals, Class, Ledger, PolicySource, ReadAutomation, ReadCalendar, ReadTags, SendLater,
+    StartAutomation, Written, counters_of,
 };
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ where
     L: Ledger + Sync,
     A: StartAutomation + ReadAutomation + Approvals,
     P: PolicySource,
-    F: ReadCalendar,
+    F: ReadCalendar + ReadTags,
     Q: SendLater,
 {
     /// Handles one message: any event that Plumb listens to. The answer lists what was decided.
@@ -232,15 +232,22 @@ where
             let now = (self.now)();
             match plan(control, policy, finding, facts, now) {
                 Plan::Decided(decision) => return Ok((decision, now)),
-                Plan::Needs(fact) => self.learn(fact, facts).await?,
+                Plan::Needs(fact) => self.learn(fact, control, finding, facts).await?,
             }
         }
         Err(Unfinished::Rejected("the plan keeps asking for facts: a defect in Plumb".to_owned()))
     }
 
     /// Reads a fact. One that can't be read is an error: nothing is changed, and the message comes again.
-    async fn learn(&self, fact: Fact, facts: &mut Facts) -> Result<(), Unfinished> {
+    async fn learn(
+        &self,
+        fact: Fact,
+        control: &Control,
+        finding: &Finding,
+        facts: &mut Facts,
+    ) -> Result<(), Unfinished> {
         match fact {
+            Fact::Tags => facts.tags = Some(self.surroundings.tags(control, &finding.resource).await?),
             Fact::Calendar(name) => {
                 let calendar = self.surroundings.calendar(&name).await?;
                 facts.calendars.insert(name, calendar);

@@ -5,7 +5,7 @@
 
 use lambda_runtime::Error;
 use plumb_aws::{
-    Automation, Aws, DynamoLedger, LookAgain, MessageNotes, ParameterPolicy, Settings, Surroundings,
+    Automation, Aws, DeliveredPolicy, DynamoLedger, LookAgain, MessageNotes, Settings, Surroundings,
 };
 use plumb_lambda::{Notes, init, now, serve};
 use plumb_remediate::Remediator;
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let settings = init()?;
     let deployment = settings.deployment.clone();
     let table = Settings::required(settings.ledger_table.as_ref(), "PLUMB_LEDGER_TABLE")?;
-    let parameter = Settings::required(settings.policy_parameter.as_ref(), "PLUMB_POLICY_PARAMETER")?;
+    let profile = Settings::required(settings.policy_profile.as_ref(), "PLUMB_POLICY_PROFILE")?;
     let findings = Settings::required(settings.findings_queue_url.as_ref(), "PLUMB_FINDINGS_QUEUE_URL")?;
     let status = Settings::required(settings.status_queue_url.as_ref(), "PLUMB_STATUS_QUEUE_URL")?;
     let aws = Aws::new(settings);
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
         deployment,
         ledger: DynamoLedger::new(&aws, table.clone()),
         automation: Automation(&aws),
-        policy: ParameterPolicy::new(&aws, parameter, |id| plumb_catalogue::control(id).is_some()),
+        policy: DeliveredPolicy::new(&aws, profile, |id| plumb_catalogue::control(id).is_some()),
         surroundings: Surroundings(&aws),
         later: LookAgain::new(&aws, findings, status),
         now,

@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use plumb_aws::{Aws, Config, DigestQueue, DynamoLedger, ParameterPolicy, Settings, SqsQueue, SweepTable};
+use plumb_aws::{Aws, Config, DeliveredPolicy, DigestQueue, DynamoLedger, Settings, SqsQueue, SweepTable};
 use plumb_lambda::{init, now};
 use plumb_sweep::Sweeper;
 use serde_json::Value;
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let findings = required(&settings.findings_queue_url, "PLUMB_FINDINGS_QUEUE_URL")?;
     let status = required(&settings.status_queue_url, "PLUMB_STATUS_QUEUE_URL")?;
     let table = required(&settings.ledger_table, "PLUMB_LEDGER_TABLE")?;
-    let parameter = required(&settings.policy_parameter, "PLUMB_POLICY_PARAMETER")?;
+    let profile = Settings::required(settings.policy_profile.as_ref(), "PLUMB_POLICY_PROFILE")?;
     let digest = required(&settings.tell.digest_queue_url, "PLUMB_DIGEST_QUEUE_URL")?;
     let aws = Aws::new(settings);
     let sweeper = Sweeper {
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Error> {
         memory: SweepTable::new(&aws, table),
         findings: SqsQueue::new(&aws, findings),
         status: SqsQueue::new(&aws, status),
-        policy: ParameterPolicy::new(&aws, parameter, |id| plumb_catalogue::control(id).is_some()),
+        policy: DeliveredPolicy::new(&aws, profile, |id| plumb_catalogue::control(id).is_some()),
         digest: DigestQueue::new(&aws, digest),
         deployment,
         now,

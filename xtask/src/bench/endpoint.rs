@@ -10,7 +10,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     serve::ListenerExt as _,
 };
@@ -47,31 +47,44 @@ impl Endpoint {
     }
 }
 
-async fn answer(State(calls): State<Arc<Mutex<Calls>>>, head: HeaderMap, body: Bytes) -> Response {
+async fn answer(State(calls): State<Arc<Mutex<Calls>>>, uri: Uri, head: HeaderMap, body: Bytes) -> Response {
     let target = head.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let (service, operation) = target.split_once('.').unwrap_or(("", target));
-    let (service, body) = match (service, operation) {
-        // JSON, which is YAML too: so that the boto3 handler needs no YAML parser.
-        ("AmazonSSM", "GetParameter") => (
-            "ssm",
-            r#"{"Parameter":{"Name":"/plumb/policy","Type":"String","Value":"{\"mode\":\"auto\"}","Version":1}}"#.to_owned(),
-        ),
-        ("AmazonSSM", "StartAutomationExecution") => {
-            ("ssm", r#"{"AutomationExecutionId":"4105a4fc-f944-11e6-9d32-0fb3c4a8bf3a"}"#.to_owned())
+    let (called, body) = match (service, operation, uri.path()) {
+        ("", "", "/configurationsessions") => {
+            ("appconfig:StartConfigurationSession", r#"{"InitialConfigurationToken":"token"}"#.to_owned())
         }
-        ("DynamoDB_20120810", "PutItem") => ("dynamodb", "{}".to_owned()),
-        ("StarlingDoveService", "PutEvaluations") => ("config", r#"{"FailedEvaluations":[]}"#.to_owned()),
-        ("StarlingDoveService", "SelectResourceConfig") => ("config", rows(&body)),
-        ("StarlingDoveService", "GetResourceConfigHistory") => {
-            ("config", json!({"configurationItems": [volume(0)]}).to_string())
+        // JSON, so that the boto3 handler needs no YAML parser.
+        ("", "", "/configuration") => ("appconfig:GetLatestConfiguration", r#"{"mode":"auto"}"#.to_owned()),
+        ("ResourceGroupsTaggingAPI_20170126", "GetResources", _) => {
+            ("tag:GetResources", r#"{"PaginationToken":"","ResourceTagMappingList":[]}"#.to_owned())
+        }
+        ("AmazonSSM", "StartAutomationExecution", _) => (
+            "ssm:StartAutomationExecution",
+            r#"{"AutomationExecutionId":"4105a4fc-f944-11e6-9d32-0fb3c4a8bf3a"}"#.to_owned(),
+        ),
+        ("DynamoDB_20120810", "PutItem", _) => ("dynamodb:PutItem", "{}".to_owned()),
+        ("DynamoDB_20120810", "TransactWriteItems", _) => ("dynamodb:TransactWriteItems", "{}".to_owned()),
+        ("StarlingDoveService", "PutEvaluations", _) => {
+            ("config:PutEvaluations", r#"{"FailedEvaluations":[]}"#.to_owned())
+        }
+        ("StarlingDoveService", "SelectResourceConfig", _) => ("config:SelectResourceConfig", rows(&body)),
+        ("StarlingDoveService", "GetResourceConfigHistory", _) => {
+            ("config:GetResourceConfigHistory", json!({"configurationItems": [volume(0)]}).to_string())
         }
         _ => {
             let refused = format!(r#"{{"__type":"UnknownOperationException","message":"`{target}`"}}"#);
             return (StatusCode::BAD_REQUEST, refused).into_response();
         }
     };
-    *lock(&calls).entry(format!("{service}:{operation}")).or_default() += 1;
-    ([(CONTENT_TYPE, "application/x-amz-json-1.1")], body).into_response()
+    *lock(&calls).entry(called.to_owned()).or_default() += 1;
+    // AppConfig's answers have their token in the head.
+    let head = [
+        (CONTENT_TYPE.as_str(), "application/x-amz-json-1.1"),
+        ("next-poll-configuration-token", "token"),
+        ("next-poll-interval-in-seconds", "15"),
+    ];
+    (head, body).into_response()
 }
 
 /// How many volumes there are for a periodic evaluation.

@@ -126,7 +126,9 @@ impl Function {
                 ("PLUMB_PARTITION", "aws"),
                 ("PLUMB_ACCOUNT", "123456789012"),
                 ("PLUMB_LEDGER_TABLE", "plumb-ledger"),
-                ("PLUMB_POLICY_PARAMETER", "/plumb/policy"),
+                ("PLUMB_POLICY_PROFILE", "plumb/live/policy"),
+                ("PLUMB_FINDINGS_QUEUE_URL", "http://127.0.0.1/findings"),
+                ("PLUMB_STATUS_QUEUE_URL", "http://127.0.0.1/status"),
                 (
                     "PLUMB_EVALUATIONS_QUEUE_URL",
                     "https://sqs.us-east-1.amazonaws.com/123456789012/plumb-evaluations",

@@ -97,7 +97,9 @@ fn aims(functions: &BTreeMap<&'static str, Measured>) -> Vec<Aim> {
     let to_remediate = times(cold("evaluate"), cold("remediate"));
     let zip = median("remediate", Figure::Zip).unwrap_or(f64::NAN);
     let calls = functions.get("remediate").map(|measured| &measured.first_invocation_calls);
-    let number: u32 = calls.into_iter().flat_map(BTreeMap::values).sum();
+    // The policy is asked for once an interval, whatever is remediated meanwhile; both calls stay in the list.
+    let of_remediation = |(operation, _): &(&String, &u32)| !operation.starts_with("appconfig:");
+    let number: u32 = calls.into_iter().flatten().filter(of_remediation).map(|(_, times)| times).sum();
     let names = calls.into_iter().flatten().map(|(operation, times)| format!("{times} × {operation}"));
     let names = names.collect::<Vec<_>>().join(", ");
     let aim = |text, met, is| Aim { text, is, met };
@@ -112,7 +114,7 @@ fn aims(functions: &BTreeMap<&'static str, Measured>) -> Vec<Aim> {
         ),
         aim("zipped under 4 MB", zip < 4.0, format!("{zip:.2} MB")),
         aim(
-            "at most 4 calls to AWS for a remediation",
+            "at most 4 calls to AWS for a remediation, those for the policy aside",
             (1..=4).contains(&number),
             format!("{number}: {names}"),
         ),
@@ -192,7 +194,11 @@ mod tests {
             let figures =
                 [(Figure::Init, init), (Figure::Cold, cold), (Figure::MemoryRie, memory), (Figure::Zip, 3.9)];
             let samples = Samples::these(figures.map(|(figure, sample)| (figure, vec![sample])));
-            (name, Measured::new(samples, Calls::from([("ssm:GetParameter".to_owned(), calls)])))
+            let calls = Calls::from([
+                ("dynamodb:PutItem".to_owned(), calls),
+                ("appconfig:GetLatestConfiguration".to_owned(), 1),
+            ]);
+            (name, Measured::new(samples, calls))
         })
         .into()
     }

@@ -32,6 +32,7 @@ fn used_names(controls: &[Definition]) -> Vec<&'static str> {
     let mut names = vec!["Control"];
     let any = |has: fn(&Definition) -> bool| controls.iter().any(has);
     for (name, used) in [
+        ("Arn", !controls.is_empty()),
         ("ApiCall", any(|control| !control.api_calls.is_empty())),
         ("ConfigRule", any(|control| !control.config_rules.is_empty())),
         ("CustomRule", any(|control| control.custom_rule.is_some())),
@@ -61,6 +62,7 @@ fn write_control(out: &mut String, control: &Definition) -> std::fmt::Result {
         ("best_practices", format!("&{:?}", control.best_practices)),
         ("severity", enumerated("Severity", &control.severity)),
         ("resource_type", format!("{:?}", control.resource_type)),
+        ("arn", enumerated("Arn", &control.arn)),
         ("config_rules", config_rules(control)),
         ("custom_rule", custom_rule(control)),
         ("security_hub", format!("&{:?}", control.security_hub)),

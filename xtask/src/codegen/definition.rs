@@ -1,9 +1,12 @@
 //! A control's folder, read strictly: nothing unknown is passed over, and everything wrong is listed at once.
 
-use plumb_model::{ControlId, Mode, Pillar, Reversibility, Severity};
+use plumb_model::{Arn, ControlId, Mode, Pillar, Reversibility, Severity};
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
 
-use super::tree::{Located, Node};
+use super::{
+    arns,
+    tree::{Located, Node},
+};
 
 /// `control.yaml` and the two documents beside it.
 #[derive(Debug, Clone)]
@@ -19,6 +22,7 @@ pub(crate) struct Definition {
     pub(crate) best_practices: Vec<String>,
     pub(crate) severity: Severity,
     pub(crate) resource_type: String,
+    pub(crate) arn: Arn,
     pub(crate) config_rules: Vec<ConfigRule>,
     /// Plumb's own rule.
     pub(crate) custom_rule: Option<CustomRule>,
@@ -112,7 +116,7 @@ impl std::fmt::Display for Problem {
     }
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "id",
     "title",
     "why",
@@ -120,6 +124,7 @@ const KEYS: [&str; 15] = [
     "best_practices",
     "severity",
     "resource_type",
+    "arn",
     "detection",
     "runbook",
     "safety",
@@ -153,6 +158,12 @@ pub(crate) fn read(
     }
     let detection = reader.child(control, "detection");
     reader.only(&detection, &["config_rules", "custom_rule", "security_hub", "api_calls"]);
+    let resource_type = reader.text(control, "resource_type");
+    let arn = arns::read(control.get("arn").and_then(Located::text), &resource_type);
+    let arn = arn.unwrap_or_else(|wrong| {
+        reader.wrong(line_of(control, "arn"), wrong);
+        Arn::None
+    });
     let runbook = reader.child(control, "runbook");
     reader.only(&runbook, &["parameters"]);
     let definition = Definition {
@@ -164,7 +175,8 @@ pub(crate) fn read(
         pillar: reader.word(control, "pillar").unwrap_or(Pillar::Security),
         best_practices: reader.texts(control, "best_practices"),
         severity: reader.word(control, "severity").unwrap_or(Severity::Low),
-        resource_type: reader.text(control, "resource_type"),
+        resource_type,
+        arn,
         config_rules: reader.each(&detection, "config_rules", Reader::config_rule),
         custom_rule: detection.get("custom_rule").map(|map| reader.custom_rule(map)),
         security_hub: reader.texts(&detection, "security_hub"),

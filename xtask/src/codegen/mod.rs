@@ -1,10 +1,12 @@
 //! `cargo xtask codegen`: everything that follows from `controls/`, written anew. With `--check`, only compared.
 
+mod arns;
 mod catalogue;
 mod config_rules;
 mod custom_rules;
 mod definition;
 mod events;
+mod policy;
 mod reference;
 mod registry;
 mod roles;
@@ -64,6 +66,7 @@ fn generate(root: &Path, controls: &[Definition]) -> Result<Vec<Generated>, Box<
         ("infra/generated/config-rules.yaml", config_rules::generate(controls)),
         ("infra/generated/events.yaml", events::generate(controls)),
         ("crates/rules/src/rules/mod.rs", custom_rules::generate(root)?),
+        ("infra/generated/policy.yaml", policy::generate()?),
         ("docs/controls.md", reference::generate(controls)),
     ])
 }

@@ -130,9 +130,20 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) async fn set_policy(&self, policy: &str) -> Result<(), Box<dyn Error>> {
-        let name = self.account.output("PolicyParameter")?;
-        let parameters = json!({ "Name": name, "Value": policy, "Type": "String", "Overwrite": true });
-        self.account.call("ssm:PutParameter", parameters).await.map(drop)
+        let output = |name: &str| self.account.output(name);
+        let (application, profile) = (output("PolicyApplication")?, output("PolicyProfile")?);
+        let parameters = json!({
+            "ApplicationId": application, "ConfigurationProfileId": profile, "Content": policy,
+            "ContentType": "application/json",
+        });
+        let version = self.account.call("appconfig:CreateHostedConfigurationVersion", parameters).await?;
+        let version = version.get("VersionNumber").ok_or("AppConfig names no version")?.to_string();
+        let parameters = json!({
+            "ApplicationId": application, "EnvironmentId": output("PolicyEnvironment")?,
+            "DeploymentStrategyId": output("PolicyAtOnce")?, "ConfigurationProfileId": profile,
+            "ConfigurationVersion": version,
+        });
+        self.account.call("appconfig:StartDeployment", parameters).await.map(drop)
     }
 
     /// Runs the sweep as its schedule would.

@@ -35,7 +35,7 @@ const NEEDS_APPROVAL: &str = "elastic-ip-unattached";
 const UNDONE: &str = "bucket-public-access";
 
 /// How long the functions may go on with a policy that they have read.
-const POLICY_IS_FRESH: Duration = Duration::from_secs(11);
+const POLICY_IS_FRESH: Duration = Duration::from_secs(16);
 
 /// A violating resource with its neighbour, and how both were at first.
 pub(crate) struct Violation {
@@ -182,7 +182,6 @@ fn opt_in(violations: &[Violation]) -> Result<String, serde_json::Error> {
             json!({ "match": chosen, "mode": "auto" })
         })
         .collect();
-    // JSON is YAML.
     serde_json::to_string(&json!({ "mode": "notify", "rules": rules }))
 }
 

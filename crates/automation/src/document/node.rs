@@ -12,27 +12,38 @@ use crate::choices;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) place: Place,
-    pub(crate) kind: Kind,
+pub struct Node {
+    /// Where it begins.
+    pub place: Place,
+    /// What it is.
+    pub kind: Kind,
 }
 
+/// What a node can be.
 #[derive(Debug, Clone)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A text, a number, a Boolean or nothing.
     Scalar(Value),
+    /// A list.
     List(Vec<Node>),
+    /// A map, in the author's order; a key may be there twice.
     Map(Vec<(Spot, Node)>),
 }
 
 /// A key and its place.
 #[derive(Debug, Clone)]
-pub(crate) struct Spot {
-    pub(crate) name: String,
-    pub(crate) place: Place,
+pub struct Spot {
+    /// The key.
+    pub name: String,
+    /// Where it begins.
+    pub place: Place,
 }
 
 /// Reads text as one tree.
-pub(crate) fn parse(text: &str) -> Result<Node, DocumentError> {
+///
+/// # Errors
+/// When it is neither YAML nor JSON, or larger than what is read.
+pub fn parse(text: &str) -> Result<Node, DocumentError> {
     if text.len() > choices::MAX_DOCUMENT_BYTES {
         return Err(DocumentError {
             place: Place::default(),
@@ -149,7 +160,7 @@ fn unplaced(value: Value) -> Node {
 
 impl Node {
     /// The value without places.
-    pub(crate) fn value(&self) -> Value {
+    pub fn value(&self) -> Value {
         match &self.kind {
             Kind::Scalar(value) => value.clone(),
             Kind::List(items) => Value::Array(items.iter().map(Self::value).collect()),

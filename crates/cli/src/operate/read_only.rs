@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use plumb_aws::{Automation, DynamoLedger, ParameterPolicy, Surroundings};
+use plumb_aws::{Automation, DeliveredPolicy, DynamoLedger, PolicyProfile, Surroundings};
 use plumb_model::{
     Action, Change, Count, Counter, Decision, Execution, Looker, PinnedDocument, Remediation, Usage,
 };
@@ -20,19 +20,24 @@ use crate::failure::Failure;
 
 /// The deployed `remediate`, without hands.
 pub(crate) struct ReadOnly<'a>(
-    Remediator<Watched<DynamoLedger<'a>>, Eyes<'a>, ParameterPolicy<'a>, Surroundings<'a>, NoHands>,
+    Remediator<Watched<DynamoLedger<'a>>, Eyes<'a>, DeliveredPolicy<'a>, Surroundings<'a>, NoHands>,
 );
 
 impl<'a> ReadOnly<'a> {
     pub(crate) fn new(connection: &'a Connection) -> Result<Self, Failure> {
         let aws = &connection.aws;
         let table = connection.output("LedgerTable")?.to_owned();
-        let parameter = connection.output("PolicyParameter")?.to_owned();
+        let output = |name: &str| connection.output(name).map(str::to_owned);
+        let profile = PolicyProfile {
+            application: output("PolicyApplication")?,
+            environment: output("PolicyEnvironment")?,
+            profile: output("PolicyProfile")?,
+        };
         Ok(Self(Remediator {
             deployment: connection.deployment.clone(),
             ledger: Watched { ledger: DynamoLedger::new(aws, table), pretended: Mutex::default() },
             automation: Eyes(Automation(aws)),
-            policy: ParameterPolicy::new(aws, parameter, |id| plumb_catalogue::control(id).is_some()),
+            policy: DeliveredPolicy::new(aws, profile, |id| plumb_catalogue::control(id).is_some()),
             surroundings: Surroundings(aws),
             later: NoHands,
             now: Timestamp::now,

@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use plumb_catalogue::Heard;
 use plumb_events::{Content, Reading};
 use plumb_model::{
-    AccountId, Calendar, Decision, Deployment, Finding, Outcome, PinnedDocument, Policy, Region, Signal,
+    AccountId, Calendar, Decision, Deployment, Finding, Outcome, PinnedDocument, Policy, Region, Signal, Tags,
 };
 use plumb_planner::{Fact, Facts, Plan};
 use serde::Serialize;
 
-use crate::{arguments::Replay, failure::Failure, partition::partition};
+use crate::{arguments::Replay, failure::Failure, partition::partition, policy::read_usable};
 
 /// What Plumb would do about one event.
 #[derive(Debug, Serialize)]
@@ -47,7 +47,7 @@ pub(super) struct Judge {
 
 impl Judge {
     pub(super) fn new(arguments: &Replay, now: Timestamp) -> Result<Self, Failure> {
-        let policy = arguments.policy.as_deref().map_or_else(|| Ok(Policy::default()), read_policy)?;
+        let policy = arguments.policy.as_deref().map_or_else(|| Ok(Policy::default()), read_usable)?;
         let usage = |argument: &str| {
             let argument = argument.to_owned();
             move |error| Failure::Usage(format!("{argument}: {error}"))
@@ -144,6 +144,10 @@ impl Judge {
 /// Replay asks AWS nothing: what a decision depends on is taken to stand in nobody's way, and said.
 fn assume(fact: Fact, facts: &mut Facts, assumed: &mut Vec<String>) {
     let what = match fact {
+        Fact::Tags => {
+            facts.tags = Some(Tags::new());
+            "the resource has no tags".to_owned()
+        }
         Fact::Calendar(name) => {
             let what = format!("the change calendar `{name}` is open");
             facts.calendars.insert(name, Calendar { open: true, until: None });
@@ -159,12 +163,4 @@ fn assume(fact: Fact, facts: &mut Facts, assumed: &mut Vec<String>) {
     if !assumed.contains(&what) {
         assumed.push(what);
     }
-}
-
-fn read_policy(path: &std::path::Path) -> Result<Policy, Failure> {
-    let wrong = |why: String| Failure::Usage(format!("the policy `{}`: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let policy: Policy = serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    policy.check(|id| plumb_catalogue::control(id).is_some()).map_err(|error| wrong(error.to_string()))?;
-    Ok(policy)
 }

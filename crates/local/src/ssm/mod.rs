@@ -6,6 +6,7 @@
 //! documents only the latter.
 
 mod alarms;
+mod calendars;
 mod documents;
 mod execution_operations;
 mod executions;
@@ -28,7 +29,14 @@ use crate::service::{Answer, AwsError, Context, Request, Service};
 pub fn service(context: Context) -> Arc<dyn Service> {
     let (library, settings) = (library::Library::default(), settings::Settings::default());
     let runner = run::Runner::new(context.clone(), library.clone(), settings.clone());
-    Arc::new(Ssm { context, settings, library, runner, ops_items: ops_items::OpsItems::default() })
+    Arc::new(Ssm {
+        context,
+        settings,
+        library,
+        runner,
+        ops_items: ops_items::OpsItems::default(),
+        calendars: calendars::Calendars::default(),
+    })
 }
 
 struct Ssm {
@@ -37,11 +45,13 @@ struct Ssm {
     library: library::Library,
     runner: run::Runner,
     ops_items: ops_items::OpsItems,
+    calendars: calendars::Calendars,
 }
 
 impl Service for Ssm {
     fn answers(&self, operation: &str) -> bool {
-        documents::find(operation).is_some()
+        operation == "GetCalendarState"
+            || documents::find(operation).is_some()
             || execution_operations::find(operation).is_some()
             || ops_items::find(operation).is_some()
             || settings::find(operation).is_some()
@@ -49,6 +59,9 @@ impl Service for Ssm {
 
     fn handle<'a>(&'a self, request: &'a Request) -> Answer<'a, Result<Value, AwsError>> {
         Box::pin(async move {
+            if let Some(answer) = self.calendars.handle(request) {
+                return answer;
+            }
             let request = &fetched::fetched(&self.context, request).await?;
             if let Some(operation) = documents::find(&request.operation) {
                 return operation(&self.library, request);

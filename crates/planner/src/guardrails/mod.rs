@@ -7,17 +7,20 @@ mod approval;
 mod attempts;
 mod blast_radius;
 mod breaker;
+mod calendar;
 mod concurrency;
 mod control;
 mod event;
 mod flapping;
+mod iac;
 mod in_progress;
 mod mode;
 mod scope;
 mod waiver;
+mod window;
 
 use jiff::Timestamp;
-use plumb_model::{Control, Finding, Guardrail, Mode, Outcome, Policy, Source};
+use plumb_model::{Candidate, Control, Finding, Guardrail, Missing, Mode, Outcome, Policy, Source, Tags};
 
 use crate::facts::{Fact, Facts};
 
@@ -30,6 +33,24 @@ pub(crate) struct Question<'a> {
     /// How far the guardrails asked so far let Plumb go. Those that guard a change have nothing to stop at `notify`.
     pub(crate) mode: Mode,
     pub(crate) now: Timestamp,
+}
+
+impl<'a> Question<'a> {
+    /// What the policy's selectors look at.
+    fn candidate(&self) -> Candidate<'a> {
+        self.policy.candidate(self.control, &self.finding.resource, self.facts.tags.as_ref())
+    }
+
+    /// The resource's tags, as they are now.
+    fn tags(&self) -> Result<&'a Tags, Fact> {
+        self.facts.tags.as_ref().ok_or(Fact::Tags)
+    }
+}
+
+impl From<Missing> for Fact {
+    fn from(_: Missing) -> Self {
+        Self::Tags
+    }
 }
 
 /// What a guardrail says.
@@ -57,6 +78,9 @@ pub(crate) const IN_ORDER: &[(Guardrail, Ask)] = &[
     (Guardrail::Scope, scope::ask),
     (Guardrail::Waiver, waiver::ask),
     (Guardrail::Mode, mode::ask),
+    (Guardrail::Iac, iac::ask),
+    (Guardrail::Calendar, calendar::ask),
+    (Guardrail::Window, window::ask),
     (Guardrail::InProgress, in_progress::ask),
     (Guardrail::Attempts, attempts::ask),
     (Guardrail::Approval, approval::ask),

@@ -1,6 +1,6 @@
 //! Is the account, Region and resource Plumb's to touch?
 
-use plumb_model::Outcome;
+use plumb_model::{Outcome, Standpoint};
 
 use super::{Answered, Question, pass, stop};
 
@@ -16,5 +16,17 @@ pub(super) fn ask(q: &Question<'_>) -> Answered {
             format!("Region {} is not {}, the one this stack looks after", resource.region, home.region);
         return stop(Outcome::Skip, because);
     }
-    pass(format!("in account {} and Region {}", resource.account, resource.region))
+    let candidate = q.candidate();
+    if candidate.unit.is_none() && q.policy.uses_units() {
+        let because = format!(
+            "the policy depends on organizational units, and `organization.ou` doesn't list account {}",
+            resource.account
+        );
+        return stop(Outcome::Skip, because);
+    }
+    match q.policy.scope.of(&candidate)? {
+        Standpoint::Inside => pass(format!("in account {} and Region {}", resource.account, resource.region)),
+        Standpoint::NotIncluded => stop(Outcome::Skip, "no selector of `scope.include` picks it"),
+        Standpoint::Excluded(place) => stop(Outcome::Skip, format!("`scope.exclude[{place}]` picks it")),
+    }
 }
