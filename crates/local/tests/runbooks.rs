@@ -47,7 +47,7 @@ async fn every_controls_documents_pass_the_linter() {
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
-/// What AWS checks on the caller's behalf (Auto Scaling launching instances, CloudHSM making interfaces) no call names: such
+/// What AWS checks on the caller's behalf (Auto Scaling launching instances, `CloudHSM` making interfaces) no call names: such
 /// an action has to have its reason in `control.yaml`. That each is used is proven by the proof.
 #[test]
 fn every_controls_permissions_are_those_that_its_documents_need() {
