@@ -39,6 +39,9 @@ enum Command {
         /// Also write everything that happened, as JSON.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// Take the functions in .aws-sam/build as they are, instead of building them first.
+        #[arg(long)]
+        built: bool,
     },
     /// Prove it: everything that CI runs.
     Test {
@@ -107,7 +110,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
     match command {
-        Command::Demo { json } => demo::run(root, json.as_deref()),
+        Command::Demo { json, built } => demo::run(test::Checkout { root, built: *built }, json.as_deref()),
         Command::Test { only, built } => test::run(test::Checkout { root, built: *built }, only.as_deref()),
         Command::Bench { json, cold, warm } => bench::run(root, json.as_deref(), *cold, *warm),
         Command::Storm(asked) => storm::run(root, asked),

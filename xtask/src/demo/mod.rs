@@ -64,11 +64,11 @@ struct ActJson {
 ///
 /// # Errors
 /// When something can't be set up, or an expectation did not hold.
-pub(crate) fn run(root: &Path, json: Option<&Path>) -> Result<String, Box<dyn Error>> {
+pub(crate) fn run(checkout: Checkout<'_>, json: Option<&Path>) -> Result<String, Box<dyn Error>> {
+    let root = checkout.root;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let account =
-            Account::deployed(Checkout { root, built: false }, |what| say(&format!("· {what}"))).await?;
+        let account = Account::deployed(checkout, |what| say(&format!("· {what}"))).await?;
         let played = play(root, &account, json).await;
         account.stop().await;
         played
