@@ -35,10 +35,10 @@ async fn the_table_of_the_template_keeps_the_promises_on_two_emulators() {
     let aws = Aws::new(settings(&local.endpoint()));
     // What a stack makes is ministack's, anything else moto's: crates/local/README.md.
     let on_ministack = made_by_a_stack(&local).await;
-    promises(&DynamoLedger::new(&aws, on_ministack)).await;
+    Box::pin(promises(&DynamoLedger::new(&aws, on_ministack))).await;
     let on_moto = made_by_hand(&local).await;
     // moto answers several calls at once and locks nothing meanwhile, so only what happens one after the other.
-    promises_one_by_one(&DynamoLedger::new(&aws, on_moto)).await;
+    Box::pin(promises_one_by_one(&DynamoLedger::new(&aws, on_moto))).await;
     local.stop().await;
 }
 

@@ -168,6 +168,23 @@ async fn the_detector_may_agree_before_the_runbook_has_ended() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_judged_is_no_agreement_and_what_is_not_applicable_any_more_is() {
+    for (annotation, state) in
+        [("not judged: s3:GetBucketPolicyStatus failed (AccessDenied)", State::Verifying), ("", State::Fixed)]
+    {
+        let memory = Memory::new(auto());
+        remediate(&memory, &violating(), noon).await.unwrap();
+        let id = ends(&memory, "Success", true, false, "Success");
+        track(&memory, &ssm_event(&id, "Success"), noon).await.unwrap();
+        let mut event: Value =
+            serde_json::from_str(&config_event("NOT_APPLICABLE", "2026-06-01T12:02:00Z")).unwrap();
+        event["detail"]["newEvaluationResult"]["annotation"] = annotation.into();
+        track(&memory, &event.to_string(), noon).await.unwrap();
+        assert_eq!(standing(&memory).state, state, "{annotation}");
+    }
+}
+
+#[tokio::test]
 async fn an_old_compliant_event_closes_nothing() {
     let memory = Memory::new(auto());
     remediate(&memory, &violating(), noon).await.unwrap();
@@ -357,11 +374,15 @@ async fn a_rollback_restores_and_then_keeps_hands_off() {
         "version": "0", "id": "1", "source": "plumb", "detail-type": "Plumb Rollback Requested",
         "account": "123456789012", "region": "us-east-1", "time": "2026-06-01T12:30:00Z", "resources": [],
         "detail": {
-            "control": "bucket-public-access", "requested_by": "alex",
+            "control": "bucket-public-access", "generation": 1, "requested_by": "alex",
             "resource": { "account": "123456789012", "region": "us-east-1", "type": "AWS::S3::Bucket", "id": "holiday-photos" },
         },
     })
     .to_string();
+    let late = request.replace("\"generation\":1", "\"generation\":2");
+    let refused = remediate(&memory, &late, noon).await.unwrap();
+    assert_eq!(outcome(&refused), "skip", "another attempt was to be undone: {refused}");
+    assert_eq!(standing(&memory).state, State::Fixed);
     assert_eq!(outcome(&remediate(&memory, &request, noon).await.unwrap()), "start");
     {
         let world = memory.world();

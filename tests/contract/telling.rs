@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
+use std::cell::RefCell;
+
 use jiff::{SignedDuration, Timestamp};
 use plumb_model::{AccountId, ControlId, FindingRef, Region, Remediation, ResourceRef, Source, State};
 use plumb_ports::{Class, tell::Channel};
@@ -22,8 +24,52 @@ fn teller(ears: &Ears) -> Teller<&Ears, &Ears, &Ears, &Ears, &Ears, &Ears> {
         ops_items: ears,
         notes: ears,
         digest: ears,
+        measured: |line| MEASURED.with_borrow_mut(|lines| lines.push(line.clone())),
         now: noon,
     }
+}
+
+thread_local! {
+    /// What this test's teller measured.
+    static MEASURED: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
+}
+
+fn measured() -> Vec<Value> {
+    MEASURED.with_borrow_mut(std::mem::take)
+}
+
+#[tokio::test]
+async fn what_ended_is_counted_once_and_what_is_under_way_is_not() {
+    let ears = Ears::default();
+    let teller = teller(&ears);
+    let since = noon() - SignedDuration::from_secs(90);
+    let of = |state| Remediation { started_at: Some(since), since: noon(), ..record("b", state) };
+    let (running, verifying, fixed) = (of(State::Running), of(State::Verifying), of(State::Fixed));
+    let steps = [
+        written(1, None, &running),
+        written(2, Some(&running), &verifying),
+        written(3, Some(&verifying), &fixed),
+    ];
+    teller.records(&steps).await.unwrap();
+    let lines = measured();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line = &lines[0];
+    assert_eq!(
+        (&line["State"], &line["Transitions"], &line["TimeToFix"]),
+        (&json!("fixed"), &json!(1), &json!(90))
+    );
+    assert_eq!(line["Prefix"], json!("plumb"));
+    // What the format's specification asks for: each dimension and metric is a member of the line.
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(directive["Namespace"], json!("Plumb"));
+    assert_eq!(directive["Dimensions"], json!([["Prefix", "State"]]));
+    for metric in directive["Metrics"].as_array().unwrap() {
+        assert!(line[metric["Name"].as_str().unwrap()].is_number());
+    }
+    assert_eq!(line["_aws"]["Timestamp"], json!(noon().as_millisecond()));
+    // The stream brings a batch again when one of it failed.
+    teller.records(&steps).await.unwrap();
+    assert_eq!(measured(), [Value::Null; 0]);
 }
 
 fn record(bucket: &str, state: State) -> Remediation {

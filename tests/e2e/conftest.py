@@ -33,7 +33,7 @@ def witness(account):
 
 def pytest_collection_modifyitems(items):
     """The story begins with an empty ledger, and faults come last."""
-    items.sort(key=lambda item: (item.module.__name__ != "test_story", item.module.__name__.startswith("test_z_")))
+    items.sort(key=lambda item: (item.module.__name__ != "test_story", item.module.__name__.startswith("test_z")))
 
 
 broken = pytest.StashKey()

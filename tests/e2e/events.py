@@ -124,10 +124,10 @@ def api_call(account, service, name, parameters, error=None):
     return envelope(account, f"aws.{service}", "AWS API Call via CloudTrail", record, at)
 
 
-def rollback_request(account, control, kind, resource):
-    """A person asks Plumb to undo what it did."""
+def rollback_request(account, control, kind, resource, generation=1):
+    """A person asks Plumb to undo what it did, in that attempt."""
     about = {"account": account.id, "region": account.region, "type": kind, "id": resource}
-    detail = {"control": control, "resource": about, "requested_by": "the end-to-end test"}
+    detail = {"control": control, "resource": about, "generation": generation, "requested_by": "the end-to-end test"}
     return envelope(account, "plumb", "Plumb Rollback Requested", detail)
 
 

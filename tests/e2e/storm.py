@@ -21,6 +21,7 @@ from account import Account
 from faults import Faults, error, fault, killed
 from stack import POLICY_IS_KEPT, Stack
 from tables import CONTROL, KIND, Tables
+from waiting import eventually
 
 POLICY = """\
 mode: auto
@@ -31,6 +32,10 @@ limits:
   per_hour: {control: 1000000, account: 1000000, all: 1000000}
   breaker: {minimum: 1000000}
 """
+
+# Where a resource is accounted for: fixed; or found to comply by an attempt after the one that fixed it, because AWS Config had looked at it
+# before the fix and said so after it.
+SETTLED = {"fixed", "unneeded"}
 
 # Longer than a claim's lease, so that the message that comes back takes the claim up.
 COMES_BACK = 63
@@ -57,7 +62,7 @@ class Storm:
         sqs = self.account.client("sqs")
         for queue in (self.stack.findings, self.stack.status_queue):
             sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(COMES_BACK)})
-        self.stack.set_policy("mode: off\n")
+        self.stack.set_policy("mode: 'off'\n")
         time.sleep(POLICY_IS_KEPT)
         before, dead_before = self.changes()[1], self.dead()
         started = time.monotonic()
@@ -65,6 +70,8 @@ class Storm:
             names = list(pool.map(self.tables.make, (f"s{number}" for number in range(self.resources))))
         made = time.monotonic()
         self.tell(f"{len(names)} tables made in {made - started:.0f} s")
+        # What AWS Config says of them by itself has to be heard under the policy that does nothing.
+        eventually(lambda: self.assert_heard_of(names), 60 + len(names))
         self.stack.set_policy(POLICY)
         time.sleep(POLICY_IS_KEPT)
         self.faults.set(*self.strikes())
@@ -75,6 +82,19 @@ class Storm:
         struck = self.struck or self.faults.struck()
         self.faults.clear()
         return self.figures(names, begun, ended, struck, redriven, states, before, dead_before)
+
+    def assert_heard_of(self, names):
+        """AWS Config has judged every table, and nobody has its word still to read."""
+        pages = self.account.client("config").get_paginator("get_compliance_details_by_config_rule").paginate(
+            ConfigRuleName=self.stack.config_rule(CONTROL), ComplianceTypes=["NON_COMPLIANT"]
+        )
+        found = {
+            result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"]
+            for page in pages
+            for result in page["EvaluationResults"]
+        }
+        assert found >= set(names), f"{len(set(names) - found)} are not judged yet"
+        assert not self.stack.waiting(self.stack.findings), "findings are still to be read"
 
     def let_loose(self, names):
         """Each resource is told of as often as the others, in any order."""
@@ -103,7 +123,7 @@ class Storm:
             if line[10:] != last[10:]:
                 self.tell(line)
                 last = line
-            settled = set(states) == {"fixed"}
+            settled = set(states) <= SETTLED
             if settled and not self.struck:
                 # The storm is over; what is still in the queues came back because of it.
                 self.struck = self.faults.struck()
@@ -205,7 +225,7 @@ def accounted_for(figures):
     return (
         not figures["resources_not_fixed"]
         and not figures["resources_fixed_twice"]
-        and set(figures["states"]) == {"fixed"}
+        and set(figures["states"]) <= SETTLED
         and not any(figures["waiting"])
         and not any(figures["dead_letters_left"])
     )

@@ -418,7 +418,7 @@ def test_a_malformed_message_ends_as_a_dead_letter_and_its_batch_is_worked_on(ac
 @each(["bucket-public-access", "security-group-open-admin-ports"])
 def test_a_rollback_restores_the_state_before(account, stack, story, case):
     fixed_by = story.record(case)["execution_id"]
-    stack.send(stack.findings, events.rollback_request(account, case.control, case.kind, case.resource))
+    stack.send(stack.findings, events.rollback_request(account, case.control, case.kind, case.resource, story.record(case)["generation"]))
 
     def rolled_back():
         record = story.record(case)
@@ -465,7 +465,7 @@ def test_what_was_rolled_back_is_left_alone_although_it_violates_again(account, 
 def test_a_rollback_that_is_asked_for_twice_is_done_once(account, stack, story):
     before = story.everything()
     case = story.cases["bucket-public-access"]
-    stack.send(stack.findings, events.rollback_request(account, case.control, case.kind, case.resource))
+    stack.send(stack.findings, events.rollback_request(account, case.control, case.kind, case.resource, story.record(case)["generation"]))
     assert_settled_as(before, stack, story)
 
 

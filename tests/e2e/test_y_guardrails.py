@@ -1,5 +1,6 @@
 """Each guardrail both ways, by effect: it stops what it is there to stop, and lets the rest pass (docs/guardrails.md)."""
 
+import json
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -7,12 +8,15 @@ import pytest
 
 import events
 from faults import Faults, error, fault, late
+from logs import Logs
 from stack import POLICY_IS_KEPT
 from tables import CONTROL, KIND, Tables
 from waiting import eventually
 
 # Held by a slow answer for so long: time enough to look at a runbook that is under way.
 HELD = 8
+# The blast radius is by the clock's hour; a test that counts has to end in the one in which it began.
+AN_HOURS_TURN = 100
 
 
 def policy(more="", **limits):
@@ -122,6 +126,23 @@ def test_scope_mode_and_waiver_stop_their_own_and_let_the_neighbour_pass(account
         assert not tables.recovers(table) and not tables.runs(table)
 
 
+def test_a_poisoned_name_stays_inside_its_log_line(account, stack, under, told):
+    under("mode: notify\n")
+    name = 'name\nlevel=ERROR "outcome":"start" \x1b[2J {{ssm:/prod/password}}'
+    decision = told(name)
+    assert decision["outcome"] == "notify" and decision["resource"]["id"] == name
+    logs = Logs(account, stack)
+
+    def logged():
+        lines = [line for line in logs.lines("remediate") if "level=ERROR" in line]
+        assert lines, "the decision is logged"
+        return lines
+
+    for line in eventually(logged):
+        assert json.loads(line)["fields"]["resource"] == name, line
+        assert "\x1b" not in line and "\n" not in line.rstrip("\n")
+
+
 def test_the_cooldown_stops_the_second_fix_and_lets_it_pass_when_it_is_over(account, stack, tables, under, told):
     under(policy(cooldown_seconds=900))
     table = tables.make("cooling")
@@ -155,15 +176,14 @@ def test_work_under_way_stops_a_second_runbook_and_concurrency_a_second_resource
     assert len(tables.runs(slow)) == 1
 
 
+@pytest.mark.parametrize(("limit", "what"), [("control", f"control#{CONTROL}"), ("account", "account#{account}"), ("all", "all")])
 def test_the_blast_radius_stops_what_is_too_much_for_an_hour_and_lets_the_rest_pass(
-    account, stack, tables, under, told
+    account, stack, tables, under, told, limit, what
 ):
-    hour = int(time.time() // 3600)
-    key = f"usage#starts#control#{CONTROL}#{hour}"
-    answer = account.client("dynamodb").get_item(TableName=stack.ledger_table, Key={"pk": {"S": key}})
-    taken = int(answer["Item"]["taken"]["N"]) if "Item" in answer else 0
-    under(policy(per_hour=f"{{control: {taken + 2}, account: 100000, all: 100000}}"))
-    made = [tables.make(f"blast-{number}") for number in range(3)]
+    taken = taken_in_this_hour(account, stack, what.format(account=account.id))
+    wide = {"control": 100000, "account": 100000, "all": 100000} | {limit: taken + 2}
+    under(policy(per_hour="{" + ", ".join(f"{name}: {most}" for name, most in wide.items()) + "}"))
+    made = [tables.make(f"blast-{limit}-{number}") for number in range(3)]
     for table in made:
         is_judged(stack, table, "NON_COMPLIANT") if not tables.recovers(table) else None
 
@@ -178,6 +198,48 @@ def test_the_blast_radius_stops_what_is_too_much_for_an_hour_and_lets_the_rest_p
     under(policy())
     assert told(left)["outcome"] == "start"
     fixed(tables, left)
+
+
+def taken_in_this_hour(account, stack, what):
+    """Starts that are counted already, in a clock hour that goes on for longer than the test."""
+    left = 3600 - time.time() % 3600
+    if left < AN_HOURS_TURN:
+        time.sleep(left + 1)
+    key = f"usage#starts#{what}#{int(time.time() // 3600)}"
+    answer = account.client("dynamodb").get_item(TableName=stack.ledger_table, Key={"pk": {"S": key}}, ConsistentRead=True)
+    return int(answer["Item"]["taken"]["N"]) if "Item" in answer else 0
+
+
+def test_the_organizational_unit_decides_for_the_accounts_in_it(account, stack, tables, under, told):
+    def without(unit):
+        units = f"organization:\n  ou: {{Workloads/Prod: ['{account.id}'], Sandbox: []}}\n"
+        return policy(f"{units}scope:\n  exclude:\n    - {{ou: {unit}}}\n")
+
+    under(without("Workloads"))
+    table = tables.make("in-a-unit")
+    is_judged(stack, table, "NON_COMPLIANT")
+    assert last(told(table)) == ("scope", "skip")
+    assert not tables.runs(table)
+    under(without("Sandbox"))
+    assert told(table)["outcome"] == "start"
+    fixed(tables, table)
+
+
+def test_a_waiver_that_has_ended_stops_nothing(stack, tables, under, told):
+    def waived(table, expires):
+        return policy(
+            f"waivers:\n  - match: {{resource: {table}}}\n    owner: data\n    reason: rebuilt nightly\n    expires: {expires:%Y-%m-%dT%H:%M:%SZ}\n"
+        )
+
+    name, now = tables.name("waived-for-a-while"), datetime.now(timezone.utc)
+    ends = now + timedelta(seconds=POLICY_IS_KEPT + 20)
+    under(waived(name, ends))
+    table = tables.make("waived-for-a-while")
+    is_judged(stack, table, "NON_COMPLIANT")
+    assert last(told(table)) == ("waiver", "skip")
+    time.sleep(max(0, (ends - datetime.now(timezone.utc)).total_seconds()) + 1)
+    assert told(table)["outcome"] == "start"
+    fixed(tables, table)
 
 
 def test_flapping_stops_a_fight_that_two_fixes_have_not_ended(account, stack, tables, under, told):

@@ -228,6 +228,51 @@ def test_a_policy_that_is_no_policy_changes_nothing_until_it_is_one(stack, fault
     tables.assert_fixed_once(faults, table)
 
 
+def test_tags_that_can_t_be_read_change_nothing_until_they_can(stack, faults, tables, logs, brisk):
+    table = tables.name("no-tags")
+    faults.set(fault(error("AccessDeniedException"), "*:GetResources", about=table, by=f"function/{stack.remediate}", times=None))
+    tables.make("no-tags")
+    unreadable(faults, tables, logs, table, "tag:GetResources failed (AccessDeniedException)")
+    faults.clear()
+    eventually(lambda: tables.assert_fixed(table))
+    tables.assert_fixed_once(faults, table)
+
+
+def test_a_change_calendar_that_can_t_be_read_changes_nothing_until_it_can(account, stack, faults, tables, logs, brisk):
+    account.client("ssm").create_document(
+        Name="e2e-unreadable",
+        DocumentType="ChangeCalendar",
+        DocumentFormat="TEXT",
+        Content="BEGIN:VCALENDAR\r\nPRODID:-//AWS//Change Calendar 1.0//EN\r\nVERSION:2.0\r\nX-CALENDAR-TYPE:DEFAULT_OPEN\r\nEND:VCALENDAR\r\n",
+    )
+    table = tables.name("no-calendar")
+    stack.set_policy(f"{AUTO}calendars:\n  - {{match: {{resource: {table}}}, calendar: e2e-unreadable}}\n")
+    time.sleep(POLICY_IS_KEPT)
+    faults.set(fault(error("ThrottlingException"), "ssm:GetCalendarState", by=f"function/{stack.remediate}", times=None))
+    tables.make("no-calendar")
+    unreadable(faults, tables, logs, table, "ssm:GetCalendarState failed (ThrottlingException)")
+    faults.clear()
+    eventually(lambda: tables.assert_fixed(table))
+    tables.assert_fixed_once(faults, table)
+    stack.set_policy(AUTO)
+
+
+def unreadable(faults, tables, logs, table, word):
+    """It was tried, said in the log, and nothing was decided or done."""
+
+    def refused():
+        assert sum(faults.struck()) >= 2
+
+    eventually(refused)
+    eventually(lambda: said(logs, word))
+    assert tables.record(table) is None, "nothing is decided without what has to be known"
+    assert not tables.runs(table) and not tables.recovers(table)
+
+
+def said(logs, word):
+    assert [line for line in logs.lines("remediate") if word in line], f"nothing says `{word}`"
+
+
 @pytest.fixture
 def brisk(account, stack):
     """A message comes back after seconds: five chances are enough for what is repaired at once."""

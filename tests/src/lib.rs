@@ -11,8 +11,8 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_model::{
-    AccountId, Action, Calendar, Control, Deployment, Looker, PinnedDocument, Policy, Region, Remediation,
-    ResourceRef, Tags,
+    AccountId, Action, Calendar, Control, Deployment, Looker, Members, PinnedDocument, Place, Policy, Region,
+    Remediation, ResourceRef, Tags,
 };
 use plumb_ports::{
     Approvals, Class, Execution, FindingsQueue, Judgement, NonCompliant, PolicySource, PortError,
@@ -108,6 +108,8 @@ pub fn deployment() -> Deployment {
         account: AccountId::parse("123456789012").expect("an account"),
         region: Region::parse("us-east-1").expect("a Region"),
         prefix: "plumb".to_owned(),
+        role_path: "/".to_owned(),
+        members: Members::Nobody,
     }
 }
 
@@ -134,7 +136,7 @@ impl StartAutomation for &Memory {
 }
 
 impl ReadAutomation for &Memory {
-    async fn execution(&self, execution_id: &str) -> Result<Execution, PortError> {
+    async fn execution(&self, _: &Place, execution_id: &str) -> Result<Execution, PortError> {
         let world = self.call("ssm:GetAutomationExecution")?;
         world.executions.get(execution_id).cloned().ok_or(PortError {
             operation: "ssm:GetAutomationExecution",
@@ -191,7 +193,7 @@ impl ReadCalendar for &Memory {
 }
 
 impl Reevaluate for &Memory {
-    async fn reevaluate(&self, rule: &str) -> Result<(), PortError> {
+    async fn reevaluate(&self, _: &Place, rule: &str) -> Result<(), PortError> {
         self.call("config:StartConfigRulesEvaluation")?.reevaluated.push(rule.to_owned());
         Ok(())
     }

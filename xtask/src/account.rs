@@ -12,14 +12,18 @@ use serde_json::{Value, json};
 
 use crate::{
     test::Checkout,
-    tools::{Deploy, ToolError, Tools},
+    tools::{Build, Deploy, ToolError, Tools},
 };
 
 /// The stack's name.
 pub(crate) const STACK: &str = "plumb";
 
-/// moto lists its stock images' 1,300 snapshots as the account's own; judging them all would be most of the test.
-const WITHOUT: [(&str, &str); 1] = [("ConfigRulesWithout", "snapshot-old-without-image")];
+/// What `sam build` left.
+pub(crate) const BUILT: &str = ".aws-sam/build/template.yaml";
+
+/// Everything there is to deploy; but moto lists its stock images' 1,300 snapshots as the account's own; judging them all would be most of the test.
+const PARAMETERS: [(&str, &str); 2] =
+    [("ConfigRulesWithout", "snapshot-old-without-image"), ("Operations", "all")];
 
 /// A running local AWS in which Plumb is deployed.
 pub(crate) struct Account {
@@ -30,13 +34,11 @@ pub(crate) struct Account {
 impl Account {
     /// Builds the functions unless they are built, starts local AWS and deploys the template. `tell` hears what is being done.
     pub(crate) async fn deployed(
-        Checkout { root, built }: Checkout<'_>,
+        checkout: Checkout<'_>,
         tell: impl Fn(&str),
     ) -> Result<Self, Box<dyn Error>> {
-        if !built {
-            tell("building the functions with `sam build` (the first time takes several minutes)");
-            blocking(root, |root| Tools::ensure(&root)?.sam_build()).await?;
-        }
+        let root = checkout.root;
+        build(checkout, &tell).await?;
 
         tell("starting local AWS");
         let home = root.join(".plumb").join(format!("local-{}", std::process::id()));
@@ -47,7 +49,8 @@ impl Account {
         tell(&format!("deploying template.yaml with `sam deploy` to {}", local.endpoint()));
         let (endpoint, region) = (local.endpoint(), local.context().region().to_owned());
         blocking(root, move |root| {
-            let deploy = Deploy { endpoint: &endpoint, region: &region, stack: STACK, parameters: &WITHOUT };
+            let (template, parameters) = (BUILT, &PARAMETERS[..]);
+            let deploy = Deploy { template, endpoint: &endpoint, region: &region, stack: STACK, parameters };
             Tools::ensure(&root)?.sam_deploy(&deploy)
         })
         .await?;
@@ -103,6 +106,20 @@ impl Account {
     pub(crate) async fn stop(self) {
         self.local.stop().await;
     }
+}
+
+/// Builds the functions, unless they are to be taken as they are.
+pub(crate) async fn build(
+    Checkout { root, built }: Checkout<'_>,
+    tell: impl Fn(&str),
+) -> Result<(), Box<dyn Error>> {
+    if built {
+        return Ok(());
+    }
+    tell(
+        "building the functions with `sam build`, quickly rather than small (the first time takes several minutes)",
+    );
+    blocking(root, |root| Tools::ensure(&root)?.sam_build(Build::Quick)).await
 }
 
 /// Runs something that waits for a program, off the async threads.

@@ -1,8 +1,11 @@
 //! `cargo xtask lint`: linters over the templates, zero findings, or each suppressed in place with its reason.
 
-use std::{error::Error, fs, io, path::Path, process::Command};
+use std::{error::Error, fs, io, panic::resume_unwind, path::Path, process::Command, thread};
 
-use crate::tools::{Tools, run, virtual_environment};
+use crate::{
+    test::say,
+    tools::{ToolError, Tools, run, virtual_environment},
+};
 
 /// Runs cfn-lint, `sam validate --lint` and checkov. Returns what to tell the user.
 pub(crate) fn lint(root: &Path) -> Result<String, Box<dyn Error>> {
@@ -12,16 +15,31 @@ pub(crate) fn lint(root: &Path) -> Result<String, Box<dyn Error>> {
         templates.extend(yaml_files(root, folder)?);
     }
     run(tools.command("cfn-lint").args(["--include-checks", "I", "--"]).args(&templates), "cfn-lint")?;
-    for template in &templates {
-        let mut validate = tools.command("sam");
-        validate.args(["validate", "--lint", "--region", "us-east-1", "--template-file", template]);
-        run(&mut validate, format!("sam validate --lint --template-file {template}"))?;
+    // Two at a time: each is mostly the SAM CLI's own start.
+    for pair in templates.chunks(2) {
+        thread::scope(|scope| {
+            let under_way: Vec<_> =
+                pair.iter().map(|template| scope.spawn(|| validate(&tools, template))).collect();
+            under_way.into_iter().try_for_each(|one| {
+                say(&one.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+                Ok::<_, ToolError>(())
+            })
+        })?;
     }
     let checked = checkov(root, &templates)?;
     Ok(format!(
         "cfn-lint, sam validate --lint and checkov find nothing in {} templates ({checked})",
         templates.len()
     ))
+}
+
+/// What was typed, and what the SAM CLI said.
+fn validate(tools: &Tools, template: &str) -> Result<String, ToolError> {
+    let mut validate = tools.command("sam");
+    validate.args(["validate", "--lint", "--region", "us-east-1", "--template-file", template]);
+    let typed = format!("sam validate --lint --region us-east-1 --template-file {template}");
+    let said = run(&mut validate, &typed)?;
+    Ok(format!("$ {typed}\n{}", said.trim()))
 }
 
 /// Runs checkov; how many checks passed and how many are suppressed.

@@ -1,6 +1,7 @@
 //! Plumb's developer commands: `cargo xtask --help`.
 
 mod account;
+mod accounts;
 mod bench;
 mod codegen;
 mod demo;
@@ -8,6 +9,7 @@ mod end_to_end;
 mod lint;
 mod sam_local;
 mod storm;
+mod supply;
 mod test;
 mod tools;
 
@@ -60,6 +62,12 @@ enum Command {
     },
     /// Run AWS's linters over the templates: cfn-lint, `sam validate --lint`.
     Lint,
+    /// Write the bill of materials of the functions, in the format `CycloneDX`.
+    Sbom {
+        /// To this file; to standard output without it.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Raise a storm on local AWS: findings by the thousand, throttled calls, functions that die.
     Storm(storm::Storm),
     /// Measure `remediate` beside an empty Rust function and a plain boto3 handler. Nothing is asserted.
@@ -73,8 +81,11 @@ enum Command {
         /// How many invocations follow each cold start's first.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
         warm: u32,
+        /// Take the functions in .aws-sam/build as they are, instead of building them first.
+        #[arg(long)]
+        built: bool,
     },
-    /// Build the functions with the SAM CLI, into `.aws-sam/build`.
+    /// Build the functions with the SAM CLI, into `.aws-sam/build`, as they are shipped.
     Build,
     /// Deploy what was built to local AWS.
     Deploy {
@@ -112,18 +123,22 @@ fn run(command: &Command, root: &Path) -> Result<String, Box<dyn Error>> {
     match command {
         Command::Demo { json, built } => demo::run(test::Checkout { root, built: *built }, json.as_deref()),
         Command::Test { only, built } => test::run(test::Checkout { root, built: *built }, only.as_deref()),
-        Command::Bench { json, cold, warm } => bench::run(root, json.as_deref(), *cold, *warm),
+        Command::Bench { json, cold, warm, built } => {
+            bench::run(test::Checkout { root, built: *built }, json.as_deref(), *cold, *warm)
+        }
         Command::Storm(asked) => storm::run(root, asked),
         Command::Codegen { check } => codegen::run(root, *check),
         Command::Lint => lint::lint(root),
+        Command::Sbom { out } => supply::sbom(root, out.as_deref()),
         Command::Build => {
-            Tools::ensure(root)?.sam_build()?;
+            Tools::ensure(root)?.sam_build(tools::Build::AsShipped)?;
             Ok("built into .aws-sam/build".to_owned())
         }
         Command::Deploy { endpoint, stack, region, parameters } => {
             let parameters: Vec<_> =
                 parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             Ok(Tools::ensure(root)?.sam_deploy(&Deploy {
+                template: account::BUILT,
                 endpoint,
                 region,
                 stack,

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{codegen, end_to_end, lint, sam_local};
+use crate::{accounts, codegen, end_to_end, lint, sam_local, supply};
 
 /// How many checks passed, failed and were skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,15 +47,29 @@ type Step = fn(Checkout<'_>) -> Result<Tally, Box<dyn Error>>;
 const STEPS: &[(&str, &str, Step)] = &[
     ("format", "rustfmt agrees with every file", format),
     ("codegen", "generated files are what the controls say", generated),
+    ("supply", "licences and sources of every crate, and the bill of materials of the functions", supply),
     ("clippy", "clippy, pedantic, nothing allowed", clippy),
     ("unit", "unit, snapshot, property and contract tests, and every control's proof on local AWS", unit),
-    ("own-rules", "users' own policies, with the feature `guard`, against their examples", own_rules),
+    (
+        "own-rules",
+        "with the feature `guard`: users' own policies against their examples, Plumb's templates against policies",
+        own_rules,
+    ),
     ("lint", "cfn-lint, sam validate and checkov over the templates", templates),
     ("sam-local", "every function by `sam local invoke`, in Docker, against local AWS", sam_local::run_all),
-    ("end-to-end", "the deployed template on local AWS, asserted through boto3", end_to_end::run),
+    (
+        "accounts",
+        "a hub, its members in two Regions and a stranger, on four local AWS side by side",
+        accounts::run,
+    ),
+    (
+        "end-to-end",
+        "the deployed template on local AWS, asserted through boto3, and AWS on a bad day",
+        end_to_end::run,
+    ),
 ];
 
-/// What is run only when it is named: ten minutes that CI does not have yet.
+/// A part of `end-to-end` that can be run by its name alone.
 const ON_REQUEST: &[(&str, &str, Step)] =
     &[("faults", "AWS has a bad day: faults, kills and a small storm, on local AWS", end_to_end::faults)];
 
@@ -119,6 +133,11 @@ fn generated(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error
     Ok(Tally::one(true))
 }
 
+fn supply(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
+    say(&supply::check(root)?);
+    Ok(Tally::one(true))
+}
+
 fn templates(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     say(&lint::lint(root)?);
     Ok(Tally::one(true))
@@ -126,7 +145,10 @@ fn templates(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error
 
 fn own_rules(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {
     let arguments = ["test", "--package", "plumb-rules", "--features", "guard", "--locked"];
-    counted(cargo(root, &[&arguments[..], &["--lib", "--test", "policies"]].concat()), cargo_result)
+    counted(
+        cargo(root, &[&arguments[..], &["--lib", "--test", "policies", "--test", "templates"]].concat()),
+        cargo_result,
+    )
 }
 
 fn unit(Checkout { root, .. }: Checkout<'_>) -> Result<Tally, Box<dyn Error>> {

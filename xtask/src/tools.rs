@@ -38,9 +38,34 @@ pub(crate) struct Tools {
     bin: PathBuf,
 }
 
+/// How functions are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// As `sam build` compiles them for users: small, optimised as a whole.
+    AsShipped,
+    /// The same code and checks without optimisation of the whole, in a third of the time: the demo and the tests.
+    Quick,
+}
+
+impl Build {
+    /// What the release profile is overridden with.
+    fn environment(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::AsShipped => &[],
+            Self::Quick => &[
+                ("CARGO_PROFILE_RELEASE_LTO", "off"),
+                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+                ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+            ],
+        }
+    }
+}
+
 /// Where and how to deploy: to local AWS, never to an account.
 #[derive(Debug)]
 pub(crate) struct Deploy<'a> {
+    /// The template.
+    pub(crate) template: &'a str,
     /// Local AWS's one endpoint, such as `http://127.0.0.1:4566`.
     pub(crate) endpoint: &'a str,
     /// The Region.
@@ -78,18 +103,24 @@ impl Tools {
         command
     }
 
+    /// Where a tool is, for whoever starts it by himself.
+    pub(crate) fn path_of(&self, tool: &str) -> PathBuf {
+        self.bin.join(tool)
+    }
+
     /// `sam build` into `.aws-sam/build`. It builds one function after the other, so all are compiled before it, side by
-    /// side; what it then asks cargo-lambda for is there already.
-    pub(crate) fn sam_build(&self) -> Result<(), ToolError> {
+    /// side and with cargo's own progress shown; what it then asks cargo-lambda for is there already.
+    pub(crate) fn sam_build(&self, how: Build) -> Result<(), ToolError> {
         let mut compile = self.command("cargo-lambda");
-        compile.args(["lambda", "build", "--release"]);
+        compile.args(["lambda", "build", "--release"]).envs(how.environment().iter().copied());
         for package in self.functions()? {
             compile.args(["--package", &package]);
         }
-        run(&mut compile, "cargo lambda build")?;
+        run_showing(&mut compile, "cargo lambda build")?;
         let mut build = self.command("sam");
+        build.envs(how.environment().iter().copied());
         build.args(["build", "--build-in-source", "--no-cached", "--template-file", "template.yaml"]);
-        run(&mut build, "sam build").map(drop)
+        run_showing(&mut build, "sam build")
     }
 
     /// The packages below `functions/`.
@@ -101,19 +132,13 @@ impl Tools {
         Ok(names.map(|name| format!("plumb-{name}")).collect())
     }
 
-    /// `sam deploy` of what `sam build` left. The answer is what SAM printed.
+    /// `sam deploy`, of what `sam build` left or of a template as it is. The answer is what SAM printed.
     pub(crate) fn sam_deploy(&self, deploy: &Deploy<'_>) -> Result<String, ToolError> {
         let mut command = self.command("sam");
         command
             .env("AWS_ENDPOINT_URL", deploy.endpoint)
             .env("AWS_DEFAULT_REGION", deploy.region)
-            .args([
-                "deploy",
-                "--template-file",
-                ".aws-sam/build/template.yaml",
-                "--resolve-s3",
-                "--no-progressbar",
-            ])
+            .args(["deploy", "--template-file", deploy.template, "--resolve-s3", "--no-progressbar"])
             .args(["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--on-failure", "ROLLBACK"])
             .args(["--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"])
             .args(["--stack-name", deploy.stack, "--region", deploy.region]);
@@ -182,6 +207,16 @@ pub(crate) fn run(command: &mut Command, what: impl fmt::Display) -> Result<Stri
     let lines: Vec<_> = printed.lines().collect();
     let end = lines.get(lines.len().saturating_sub(60)..).unwrap_or_default().join("\n");
     Err(ToolError::Failed { what: what.to_string(), output: end })
+}
+
+/// Runs to the end; what it says is shown while it runs.
+fn run_showing(command: &mut Command, what: &str) -> Result<(), ToolError> {
+    let status = command.status().map_err(|source| ToolError::Start {
+        program: command.get_program().to_string_lossy().into_owned(),
+        source,
+    })?;
+    let failed = || ToolError::Failed { what: what.to_owned(), output: "it said why above".to_owned() };
+    status.success().then_some(()).ok_or_else(failed)
 }
 
 fn file(path: &Path, source: io::Error) -> ToolError {

@@ -41,6 +41,7 @@ pub mod execution;
 mod failure;
 pub mod iam;
 pub mod lint;
+mod models;
 mod names;
 mod outputs;
 pub mod parameters;

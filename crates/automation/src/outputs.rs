@@ -9,7 +9,7 @@ pub(crate) fn typed(kind: ValueType, found: Selection) -> Result<Value, String> 
     let value = match found {
         Selection::Nothing | Selection::One(Value::Null) => return Ok(choices::missing(kind)),
         Selection::One(value) => value,
-        Selection::Many(values) if is_list(kind) => Value::Array(flattened(values)),
+        Selection::Many(values) if kind.is_list() => Value::Array(flattened(values)),
         // A scan always gives a list; where one value is asked for and one was found, it is meant.
         Selection::Many(values) => match <[Value; 1]>::try_from(values) {
             Ok([one]) => one,
@@ -46,10 +46,6 @@ pub(crate) fn typed(kind: ValueType, found: Selection) -> Result<Value, String> 
         },
         (_, value) => mismatch(&value),
     }
-}
-
-fn is_list(kind: ValueType) -> bool {
-    matches!(kind, ValueType::StringList | ValueType::MapList)
 }
 
 /// A scan for lists finds a list of lists: their items are meant.

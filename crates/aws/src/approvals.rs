@@ -7,7 +7,7 @@ use aws_sdk_ssm::{
     },
     types::StopType,
 };
-use plumb_model::PinnedDocument;
+use plumb_model::{PinnedDocument, Region};
 use plumb_ports::{Approvals, PortError};
 
 use crate::{
@@ -15,10 +15,19 @@ use crate::{
     errors::{failed, incomplete},
 };
 
+/// The Region in a document's ARN.
+fn region_of(name: &str) -> Option<Region> {
+    name.strip_prefix("arn:").and_then(|arn| Region::parse(arn.split(':').nth(2)?).ok())
+}
+
 impl Approvals for Automation<'_> {
     async fn document(&self, name: &str, version: &str) -> Result<Option<PinnedDocument>, PortError> {
         const OPERATION: &str = "ssm:DescribeDocument";
-        let answer = self.0.ssm().describe_document().name(name).document_version(version).send().await;
+        // What is shared with a member is this account's own, in the member's Region.
+        let elsewhere = region_of(name).filter(|region| region != self.0.region());
+        let elsewhere = elsewhere.map(|region| self.0.in_region(&region));
+        let aws = elsewhere.as_ref().unwrap_or(self.0);
+        let answer = aws.ssm().describe_document().name(name).document_version(version).send().await;
         let described = match answer {
             Ok(answer) => answer.document.ok_or_else(|| incomplete(OPERATION, "document"))?,
             Err(error)

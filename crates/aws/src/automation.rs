@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_ssm::types::AutomationExecution;
-use plumb_model::Action;
+use aws_sdk_ssm::types::{AutomationExecution, DocumentPermissionType};
+use plumb_model::{Action, Place, document_name};
 use plumb_ports::{Execution, PortError, ReadAutomation, StartAutomation};
 use serde_json::Value;
 
@@ -12,34 +12,74 @@ use crate::{
     errors::{failed, incomplete},
 };
 
-/// SSM Automation in this account and Region.
+/// SSM Automation, where it is asked for.
 #[derive(Debug)]
 pub struct Automation<'a>(pub &'a Aws);
 
 impl StartAutomation for Automation<'_> {
     async fn start(&self, action: &Action) -> Result<String, PortError> {
-        const OPERATION: &str = "ssm:StartAutomationExecution";
-        let parameters: HashMap<_, _> = action.parameters.clone().into_iter().collect();
-        let answer = self
-            .0
-            .ssm()
-            .start_automation_execution()
-            .document_name(&action.document)
-            .document_version(&action.document_version)
-            .set_parameters(Some(parameters))
-            .client_token(action.client_token.to_string())
+        let Some(place) = &action.place else { return start(self.0, action).await };
+        let aws = self.0.at(place).await?;
+        match start(&aws, action).await {
+            // What a member can't see has not been shared with it yet; how SSM says that is not documented.
+            Err(error) if may_be_unshared(&error.code) => {
+                self.share(&action.document, place).await?;
+                start(&aws, action).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+async fn start(aws: &Aws, action: &Action) -> Result<String, PortError> {
+    const OPERATION: &str = "ssm:StartAutomationExecution";
+    let parameters: HashMap<_, _> = action.parameters.clone().into_iter().collect();
+    let answer = aws
+        .ssm()
+        .start_automation_execution()
+        .document_name(&action.document)
+        .document_version(&action.document_version)
+        .set_parameters(Some(parameters))
+        .client_token(action.client_token.to_string())
+        .send()
+        .await
+        .map_err(|error| failed(OPERATION, error))?;
+    answer.automation_execution_id.ok_or_else(|| incomplete(OPERATION, "execution id"))
+}
+
+fn may_be_unshared(code: &str) -> bool {
+    ["AutomationDefinition", "InvalidDocument", "AccessDenied"].iter().any(|begin| code.starts_with(begin))
+}
+
+impl Automation<'_> {
+    /// Shares one of this account's documents with a member, in the member's Region: every version, because what was
+    /// approved is pinned to one.
+    /// [Limits](https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-ssm-sharing.html): 1,000 accounts.
+    async fn share(&self, document: &str, place: &Place) -> Result<(), PortError> {
+        let elsewhere = (place.region != *self.0.region()).then(|| self.0.in_region(&place.region));
+        let aws = elsewhere.as_ref().unwrap_or(self.0);
+        // A document of this account's own is there already, and sharing it with oneself is refused.
+        if place.account == self.0.home().account {
+            return Ok(());
+        }
+        aws.ssm()
+            .modify_document_permission()
+            .name(document_name(document))
+            .permission_type(DocumentPermissionType::Share)
+            .account_ids_to_add(place.account.as_str())
+            .shared_document_version("$ALL")
             .send()
             .await
-            .map_err(|error| failed(OPERATION, error))?;
-        answer.automation_execution_id.ok_or_else(|| incomplete(OPERATION, "execution id"))
+            .map(|_| ())
+            .map_err(|error| failed("ssm:ModifyDocumentPermission", error))
     }
 }
 
 impl ReadAutomation for Automation<'_> {
-    async fn execution(&self, execution_id: &str) -> Result<Execution, PortError> {
+    async fn execution(&self, place: &Place, execution_id: &str) -> Result<Execution, PortError> {
         const OPERATION: &str = "ssm:GetAutomationExecution";
-        let answer = self
-            .0
+        let aws = self.0.at(place).await?;
+        let answer = aws
             .ssm()
             .get_automation_execution()
             .automation_execution_id(execution_id)

@@ -5,30 +5,20 @@ use aws_sdk_config::{
     types::ComplianceType,
 };
 use jiff::Timestamp;
-use plumb_model::{AccountId, Region, ResourceRef};
+use plumb_model::{NOT_JUDGED, Place, ResourceRef};
 use plumb_ports::{Judgement, NonCompliant, PortError, ReadJudgement, Reevaluate};
 
-use crate::{clients::Aws, errors::failed};
+use crate::{aggregate, clients::Aws, errors::failed};
 
-/// AWS Config in this account and Region.
+/// AWS Config, where it is asked about; what does not comply is listed of this account and Region, or of everything that the
+/// stack's aggregator knows.
 #[derive(Debug)]
-pub struct Config<'a> {
-    aws: &'a Aws,
-    account: AccountId,
-    region: Region,
-}
-
-impl<'a> Config<'a> {
-    /// AWS Config of this account and Region.
-    pub fn new(aws: &'a Aws, account: AccountId, region: Region) -> Self {
-        Self { aws, account, region }
-    }
-}
+pub struct Config<'a>(pub &'a Aws);
 
 impl Reevaluate for Config<'_> {
-    async fn reevaluate(&self, rule: &str) -> Result<(), PortError> {
-        self.aws
-            .config()
+    async fn reevaluate(&self, place: &Place, rule: &str) -> Result<(), PortError> {
+        let aws = self.0.at(place).await?;
+        aws.config()
             .start_config_rules_evaluation()
             .config_rule_names(rule)
             .send()
@@ -40,10 +30,9 @@ impl Reevaluate for Config<'_> {
 
 impl ReadJudgement for Config<'_> {
     async fn judgement(&self, rule: &str, resource: &ResourceRef) -> Result<Option<Judgement>, PortError> {
-        let mut next = None;
+        let (aws, mut next) = (self.0.at(&resource.place()).await?, None);
         loop {
-            let answer = self
-                .aws
+            let answer = aws
                 .config()
                 .get_compliance_details_by_resource()
                 .resource_type(&resource.kind)
@@ -55,6 +44,10 @@ impl ReadJudgement for Config<'_> {
             let found = answer.evaluation_results.unwrap_or_default().into_iter().find_map(|result| {
                 let qualifier = result.evaluation_result_identifier?.evaluation_result_qualifier?;
                 (qualifier.config_rule_name? == rule).then_some(())?;
+                // A resource that could not be judged does not comply, and does not violate.
+                if result.annotation.is_some_and(|why| why.starts_with(NOT_JUDGED)) {
+                    return None;
+                }
                 let complies = match result.compliance_type? {
                     ComplianceType::Compliant | ComplianceType::NotApplicable => true,
                     ComplianceType::NonCompliant => false,
@@ -77,8 +70,12 @@ impl NonCompliant for Config<'_> {
         rule: &str,
         next: Option<String>,
     ) -> Result<(Vec<ResourceRef>, Option<String>), PortError> {
+        if let Some(aggregator) = self.0.aggregator() {
+            return aggregate::non_compliant(self.0, aggregator, rule, next).await;
+        }
+        let home = self.0.home();
         let answer = self
-            .aws
+            .0
             .config()
             .get_compliance_details_by_config_rule()
             .config_rule_name(rule)
@@ -103,8 +100,8 @@ impl NonCompliant for Config<'_> {
             .filter_map(|result| result.evaluation_result_identifier?.evaluation_result_qualifier)
             .filter_map(|qualifier| {
                 Some(ResourceRef {
-                    account: self.account.clone(),
-                    region: self.region.clone(),
+                    account: home.account.clone(),
+                    region: home.region.clone(),
                     kind: qualifier.resource_type?,
                     id: qualifier.resource_id?,
                 })

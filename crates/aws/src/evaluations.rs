@@ -154,8 +154,9 @@ pub struct RestQueue<'a> {
 }
 
 impl Continue for RestQueue<'_> {
-    async fn hand_on(&self, rest: &str) -> Result<(), PortError> {
-        let body = json!({"QueueUrl": self.url, "MessageBody": rest});
+    async fn hand_on(&self, rest: &str, after: u32) -> Result<(), PortError> {
+        // SQS delays a message by at most 15 minutes.
+        let body = json!({"QueueUrl": self.url, "MessageBody": rest, "DelaySeconds": after.min(900)});
         self.aws.signed().json_1_0("sqs:SendMessage", "sqs", "AmazonSQS.SendMessage", &body).await.map(|_| ())
     }
 }

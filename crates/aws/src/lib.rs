@@ -3,6 +3,7 @@
 //! Clients are made at first use and share one HTTP connector, so that a function that is only initialised opens nothing
 //! and reads no certificate store.
 
+mod aggregate;
 mod approvals;
 mod automation;
 mod clients;
@@ -13,6 +14,7 @@ mod given_up;
 mod history;
 mod item;
 mod ledger;
+mod members;
 pub mod operator;
 mod policy;
 mod queue;

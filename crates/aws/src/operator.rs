@@ -252,6 +252,38 @@ pub async fn answer_approval(
     request.send().await.map(|_| ()).map_err(|error| failed("ssm:SendAutomationSignal", error))
 }
 
+/// Starts one of this account's own Automation documents; the execution's id.
+///
+/// # Errors
+/// When SSM refuses.
+pub async fn start_document(
+    aws: &Aws,
+    document: &str,
+    parameters: &[(&str, String)],
+) -> Result<String, PortError> {
+    const OPERATION: &str = "ssm:StartAutomationExecution";
+    let mut request = aws.ssm().start_automation_execution().document_name(document);
+    for (name, value) in parameters {
+        request = request.parameters(*name, vec![value.clone()]);
+    }
+    let answer = request.send().await.map_err(|error| failed(OPERATION, error))?;
+    answer.automation_execution_id.ok_or_else(|| incomplete(OPERATION, "execution id"))
+}
+
+/// Starts an experiment of AWS FIS from its template; the experiment's id.
+/// [`StartExperiment`](https://docs.aws.amazon.com/fis/latest/APIReference/API_StartExperiment.html).
+///
+/// # Errors
+/// When FIS refuses.
+pub async fn start_experiment(aws: &Aws, template: &str) -> Result<String, PortError> {
+    const OPERATION: &str = "fis:StartExperiment";
+    let token = format!("plumb-{}", jiff::Timestamp::now().as_nanosecond());
+    let asked = serde_json::json!({ "clientToken": token, "experimentTemplateId": template });
+    let answer = aws.signed().rest(OPERATION, "fis", ("POST", "/experiments"), &asked).await?;
+    let id = answer.pointer("/experiment/id").and_then(serde_json::Value::as_str).map(str::to_owned);
+    id.ok_or_else(|| incomplete(OPERATION, "experiment id"))
+}
+
 /// XML's five entities, taken back.
 fn plain(text: &str) -> String {
     text.replace("&lt;", "<")

@@ -1,12 +1,17 @@
 //! Every environment variable that a function reads, once.
 
-use plumb_model::{AccountId, Deployment, Region};
+use plumb_model::{AccountId, Deployment, Members, Region};
 
 /// What the template tells a function. Read once, at init; everything that is wrong is reported at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `PLUMB_PREFIX`, `PLUMB_PARTITION`, `PLUMB_ACCOUNT`, `AWS_REGION`: where this stack is.
+    /// `PLUMB_PREFIX`, `PLUMB_PARTITION`, `PLUMB_ACCOUNT`, `AWS_REGION`: where this stack is; `PLUMB_ROLE_PATH`: the IAM
+    /// path of its roles, `/` unless it is set; `PLUMB_MEMBERS`: whom it looks after beside its own account.
     pub deployment: Deployment,
+    /// `PLUMB_EXTERNAL_ID`: what the members' roles want to hear from whoever assumes them.
+    pub external_id: Option<String>,
+    /// `PLUMB_CONFIG_AGGREGATOR`: the AWS Config aggregator that knows what the members' rules found.
+    pub config_aggregator: Option<String>,
     /// `PLUMB_LEDGER_TABLE`: the DynamoDB table of remediations. Absent in `sweep`.
     pub ledger_table: Option<String>,
     /// `PLUMB_POLICY_PROFILE`: the AppConfig configuration profile that delivers the policy.
@@ -82,6 +87,10 @@ impl Settings {
         let account =
             AccountId::parse(account).map_err(|error| wrong.push(format!("`PLUMB_ACCOUNT`: {error}")));
         let region = Region::parse(region).map_err(|error| wrong.push(format!("`AWS_REGION`: {error}")));
+        let role_path = get("PLUMB_ROLE_PATH").unwrap_or_else(|| "/".to_owned());
+        if !(role_path.starts_with('/') && role_path.ends_with('/')) {
+            wrong.push(format!("`PLUMB_ROLE_PATH` is `{role_path}`, which does not begin and end with `/`"));
+        }
         let policy_profile = get("PLUMB_POLICY_PROFILE").map(|text| {
             PolicyProfile::parse(&text).ok_or_else(|| {
                 wrong.push(format!(
@@ -90,11 +99,16 @@ impl Settings {
             })
         });
         let policy_profile = policy_profile.transpose().ok().flatten();
+        let members = Members::parse(&get("PLUMB_MEMBERS").unwrap_or_default());
+        let members =
+            members.map_err(|error| wrong.push(format!("`PLUMB_MEMBERS` is {error}"))).unwrap_or_default();
         let (Ok(account), Ok(region), true) = (account, region, wrong.is_empty()) else {
             return Err(SettingsError(wrong));
         };
         Ok(Self {
-            deployment: Deployment { partition, account, region, prefix },
+            deployment: Deployment { partition, account, region, prefix, role_path, members },
+            external_id: get("PLUMB_EXTERNAL_ID"),
+            config_aggregator: get("PLUMB_CONFIG_AGGREGATOR"),
             ledger_table: get("PLUMB_LEDGER_TABLE"),
             policy_profile,
             findings_queue_url: get("PLUMB_FINDINGS_QUEUE_URL"),
@@ -121,6 +135,8 @@ impl Settings {
     pub fn of(deployment: Deployment, credentials: aws_credential_types::Credentials) -> Self {
         Self {
             deployment,
+            external_id: None,
+            config_aggregator: None,
             ledger_table: None,
             policy_profile: None,
             findings_queue_url: None,
@@ -176,6 +192,24 @@ mod tests {
         assert_eq!(read("app/live/policy").unwrap().policy_profile.unwrap().environment, "live");
         assert!(read("app/live").is_err());
         assert!(read("app/live/policy/more").is_err());
+    }
+
+    #[test]
+    fn the_roles_have_the_path_that_is_set() {
+        let read = |path: &str| {
+            let path = path.to_owned();
+            Settings::read(move |name| match name {
+                "PLUMB_ROLE_PATH" => Some(path.clone()),
+                other => environment(other),
+            })
+        };
+        let role = |path| {
+            let deployment = read(path).unwrap().deployment;
+            deployment.approval_role()
+        };
+        assert_eq!(role(""), "arn:aws:iam::123456789012:role/plumb-eu-central-1-approval");
+        assert_eq!(role("/security/"), "arn:aws:iam::123456789012:role/security/plumb-eu-central-1-approval");
+        assert!(read("security/").is_err());
     }
 
     #[test]

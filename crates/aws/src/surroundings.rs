@@ -11,7 +11,7 @@ use crate::{
     errors::{failed, incomplete},
 };
 
-/// The surroundings of the resources in this account and Region.
+/// The surroundings of resources: their tags where they are, change calendars of this account and Region.
 #[derive(Debug)]
 pub struct Surroundings<'a>(pub &'a Aws);
 
@@ -42,7 +42,7 @@ impl ReadTags for Surroundings<'_> {
             Arn::Recorded => Some(self.recorded_arn(resource).await?),
         };
         let arn = arn.ok_or_else(|| incomplete("tag:GetResources", "ARN"))?;
-        self.tags_of(&arn).await
+        self.tags_of(&*self.0.at(&resource.place()).await?, &arn).await
     }
 }
 
@@ -50,10 +50,10 @@ impl Surroundings<'_> {
     /// The tags by the Resource Groups Tagging API, which answers for every service with one permission and with the tags
     /// that CloudFormation set. It lists a resource only if it has or had tags
     /// ([`GetResources`](https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html)).
-    async fn tags_of(&self, arn: &str) -> Result<Tags, PortError> {
+    async fn tags_of(&self, aws: &Aws, arn: &str) -> Result<Tags, PortError> {
         let asked = json!({ "ResourceARNList": [arn] });
         let target = "ResourceGroupsTaggingAPI_20170126.GetResources";
-        let answer: Listed = self.asked("tag:GetResources", "tagging", target, &asked).await?;
+        let answer: Listed = asked_of(aws, "tag:GetResources", "tagging", target, &asked).await?;
         let found = answer.resource_tag_mapping_list.into_iter().find(|found| found.resource_arn == arn);
         Ok(found
             .map(|found| found.tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
@@ -65,27 +65,28 @@ impl Surroundings<'_> {
         const OPERATION: &str = "config:BatchGetResourceConfig";
         let asked = json!({ "resourceKeys": [{ "resourceType": resource.kind, "resourceId": resource.id }] });
         let target = "StarlingDoveService.BatchGetResourceConfig";
-        let answer: Recorded = self.asked(OPERATION, "config", target, &asked).await?;
+        let aws = self.0.at(&resource.place()).await?;
+        let answer: Recorded = asked_of(&aws, OPERATION, "config", target, &asked).await?;
         // Not recorded yet: the message comes again.
         let item = answer.base_configuration_items.into_iter().find_map(|item| item.arn);
         item.ok_or_else(|| incomplete(OPERATION, "recorded resource"))
     }
+}
 
-    async fn asked<T: DeserializeOwned>(
-        &self,
-        operation: &'static str,
-        service: &str,
-        target: &str,
-        body: &Value,
-    ) -> Result<T, PortError> {
-        let answer = self.0.signed().json(operation, service, target, body).await?;
-        serde_json::from_value(answer).map_err(|error| PortError {
-            operation,
-            code: "response".to_owned(),
-            class: Class::Retry,
-            source: Some(Box::new(error)),
-        })
-    }
+async fn asked_of<T: DeserializeOwned>(
+    aws: &Aws,
+    operation: &'static str,
+    service: &str,
+    target: &str,
+    body: &Value,
+) -> Result<T, PortError> {
+    let answer = aws.signed().json(operation, service, target, body).await?;
+    serde_json::from_value(answer).map_err(|error| PortError {
+        operation,
+        code: "response".to_owned(),
+        class: Class::Retry,
+        source: Some(Box::new(error)),
+    })
 }
 
 /// `GetResources`'s answer.

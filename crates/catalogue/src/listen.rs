@@ -40,6 +40,7 @@ pub fn listen(controls: &[Control], signal: &Signal) -> Heard {
                 standing: signal.standing.clone(),
                 observed_at: signal.observed_at,
                 event_id: signal.event_id.clone(),
+                sender: signal.sender.clone(),
             })
         })
         .collect();

@@ -83,6 +83,7 @@ fn signal(source: Source) -> Signal {
         standing: Standing::Violating,
         observed_at: None,
         event_id: None,
+        sender: None,
     }
 }
 

@@ -51,11 +51,39 @@ pub(crate) enum Command {
         Needs Python 3.10 or newer; the first start makes a virtual environment, which takes a minute."
     )]
     Local(Local),
+    /// Say what Plumb costs: each line of AWS's bill, idle and for so many findings
+    #[command(after_help = "Example: plumb cost --accounts 40 --regions 2 --findings 5000")]
+    Cost(Cost),
     /// SSM Automation documents
     Runbook {
         #[command(subcommand)]
         command: RunbookCommand,
     },
+}
+
+/// Steps of a runbook on its longest way: the catalogue's median.
+pub(crate) const STEPS: f64 = 4.0;
+
+/// Seconds that a runbook's scripts run.
+pub(crate) const SCRIPT_SECONDS: f64 = 3.0;
+
+#[derive(Debug, Args)]
+pub(crate) struct Cost {
+    /// Accounts, the hub's own included
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) accounts: u32,
+    /// Regions of each account
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) regions: u32,
+    /// Findings a month, each fixed once
+    #[arg(long, value_name = "M", default_value_t = 1000)]
+    pub(crate) findings: u32,
+    /// Steps that a runbook takes; `plumb runbook cost` counts those of a document
+    #[arg(long, value_name = "STEPS", default_value_t = STEPS)]
+    pub(crate) steps: f64,
+    /// Seconds that a runbook's scripts run
+    #[arg(long, value_name = "SECONDS", default_value_t = SCRIPT_SECONDS)]
+    pub(crate) script_seconds: f64,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod controls;
+mod cost;
 mod failure;
 mod local;
 mod operate;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         }
         Command::Operate(command) => operate::run(out, command, arguments.json),
         Command::Policy { command } => policy::run(out, command, Timestamp::now(), arguments.json),
+        Command::Cost(asked) => cost::run(out, asked, arguments.json),
         Command::Local(local) => local::run(local, arguments.json),
         Command::Runbook { command: RunbookCommand::Run(run) } => runbook::run(out, run, arguments.json),
         Command::Runbook { command: RunbookCommand::Lint(lint) } => {

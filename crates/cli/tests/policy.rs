@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
+    io::Write as _,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -31,6 +32,30 @@ fn the_example_policies_pass_their_own_tests() {
     let answer: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(answer["failed"], 0);
     assert!(answer["passed"].as_u64().unwrap() >= 17, "{}", answer["passed"]);
+}
+
+/// What xargs makes of it is what the SAM CLI gets; a quote in the policy must survive both.
+#[test]
+fn the_templates_parameters_follow_from_a_policy() {
+    let file = "tests/policies/parameters.yaml";
+    let (out, _) = ends_with(0, &["policy", "parameters", file, "--json"]);
+    let both: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(both["ConfigRulesWithout"], "elastic-ip-unattached,volume-gp2");
+    let policy: Value = serde_json::from_str(both["Policy"].as_str().unwrap()).unwrap();
+    assert_eq!(policy["waivers"][0]["reason"], "it's \"public\" on purpose");
+
+    let lines = plumb(&["policy", "parameters", file]).stdout;
+    let mut xargs = Command::new("xargs")
+        .args(["printf", "%s\n"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    xargs.stdin.take().unwrap().write_all(&lines).unwrap();
+    let words = String::from_utf8(xargs.wait_with_output().unwrap().stdout).unwrap();
+    let value = words.lines().next().unwrap().strip_prefix("ParameterKey=Policy,ParameterValue=").unwrap();
+    let unquoted: String = serde_json::from_str(value).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&unquoted).unwrap(), policy);
 }
 
 #[test]

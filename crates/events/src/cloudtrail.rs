@@ -35,6 +35,7 @@ pub(crate) fn call(event: Envelope) -> Result<Content, Wrong> {
     let observed_at = time::parse(record.at("/eventTime")).or(event.time);
     let event_id = event.id.clone().or_else(|| record.text("/eventID").map(str::to_owned));
     Ok(Content::Signals(vec![Signal {
+        sender: event.sender_beside(&account),
         source: Source::ApiCall { service, name },
         subject: Subject::Call { account, region, record: event.detail },
         standing,

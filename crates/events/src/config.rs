@@ -1,7 +1,7 @@
 //! AWS Config: compliance changes, configuration items, and what it asks of custom rules.
 
 use jiff::Timestamp;
-use plumb_model::{ResourceRef, Source, Standing};
+use plumb_model::{NOT_JUDGED, ResourceRef, Source, Standing};
 use serde_json::Value;
 
 use crate::{
@@ -30,7 +30,10 @@ pub(crate) fn compliance_change(event: &Envelope) -> Result<Content, Wrong> {
         Value::Null => {
             Standing::Undecided { why: "no evaluation any more: the rule or the resource is gone".to_owned() }
         }
-        _ => standing(event.required("/newEvaluationResult/complianceType")?),
+        _ => standing(
+            event.required("/newEvaluationResult/complianceType")?,
+            detail.text("/newEvaluationResult/annotation").unwrap_or_default(),
+        ),
     };
     let mut signal = event.signal(Source::ConfigRule { rule }, about, standing);
     // Not `orderingTimestamp`: it may lie hours before the evaluation.
@@ -40,8 +43,12 @@ pub(crate) fn compliance_change(event: &Envelope) -> Result<Content, Wrong> {
     Ok(Content::Signals(vec![signal]))
 }
 
-fn standing(compliance: &str) -> Standing {
+fn standing(compliance: &str, annotation: &str) -> Standing {
     match compliance {
+        "NOT_APPLICABLE" if annotation.starts_with(NOT_JUDGED) => {
+            Standing::Undecided { why: quote(annotation) }
+        }
+        "NOT_APPLICABLE" => Standing::NotApplicable,
         "NON_COMPLIANT" => Standing::Violating,
         "COMPLIANT" => Standing::Compliant,
         other => Standing::Undecided { why: quote(other) },

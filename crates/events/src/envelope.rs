@@ -79,8 +79,14 @@ impl Envelope {
         if self.is_bare() { path.trim_start_matches('.').to_owned() } else { format!("detail{path}") }
     }
 
+    /// The account that the event comes from, if that is another than the one it is about.
+    pub(crate) fn sender_beside(&self, about: &AccountId) -> Option<AccountId> {
+        self.sender().ok().filter(|sender| sender != about)
+    }
+
     pub(crate) fn signal(&self, source: Source, about: ResourceRef, standing: Standing) -> Signal {
         Signal {
+            sender: self.sender_beside(&about.account),
             source,
             subject: Subject::Resource(about),
             standing,

@@ -9,6 +9,7 @@ What is taught:
 - Stacks tell the gateway which buckets, tables, log groups, roles and keys they make, so that it routes to them.
 - Functions sign with a session token that names them, so that the call log can.
 - A function that reports items of a stream's batch as failed gets the batch again.
+- An event for a bus of another account or Region goes there by the gateway.
 - `GET /_plumb/instance` answers whose it is: the gateway's URL.
 - `POST /_plumb/event` hands an event to EventBridge in AWS's own name, which `PutEvents` refuses.
 """
@@ -18,6 +19,9 @@ import json
 import logging
 import os
 import sys
+import threading
+import urllib.error
+import urllib.request
 import uuid
 from datetime import datetime
 
@@ -28,7 +32,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core import lambda_runtime
-from ministack.core.responses import set_request_account_id, set_request_region
+from ministack.core.responses import get_account_id, get_region, set_request_account_id, set_request_region
 from ministack.services import eventbridge, lambda_svc
 
 
@@ -38,6 +42,7 @@ def main():
     stack_conditions.register()
     name_functions()
     heed_failures_of_streams()
+    forward_to_other_places()
     config = Config()
     config.bind = [f"127.0.0.1:{int(sys.argv[1])}"]
     config.keep_alive_timeout = 75
@@ -75,19 +80,21 @@ def take_event(body):
     """Dispatches an event of the shape that targets receive."""
     try:
         event = json.loads(body)
+        # Where it came from another account or Region: the bus that it came for.
+        bus = event.pop("_bus", {})
         record = {
             "EventId": event.get("id") or str(uuid.uuid4()),
             "Source": event["source"],
             "DetailType": event["detail-type"],
             "Detail": json.dumps(event.get("detail", {})),
-            "EventBusName": "default",
+            "EventBusName": bus.get("name", "default"),
             "Time": epoch(event.get("time")),
             "Resources": event.get("resources", []),
             "Account": event["account"],
             "Region": event["region"],
         }
-        set_request_account_id(record["Account"])
-        set_request_region(record["Region"])
+        set_request_account_id(bus.get("account", record["Account"]))
+        set_request_region(bus.get("region", record["Region"]))
         view = eventbridge._pattern_event_view(record)
         eventbridge._events_log_list().append(record)
         eventbridge._dispatch_event(record, view)
@@ -111,6 +118,36 @@ def name_functions():
 
     lambda_runtime.execution_credentials = named
     lambda_svc.execution_credentials = named
+
+
+def forward_to_other_places():
+    """Events for a bus of another account or Region: the gateway knows where that is, and whether it may go there."""
+    original = eventbridge._dispatch_to_event_bus
+
+    def dispatch(spec, event, rule, event_path, target_input_payload=None):
+        if spec.account_id == get_account_id() and spec.region == get_region():
+            return original(spec, event, rule, event_path, target_input_payload)
+        view = eventbridge._pattern_event_view(event)
+        told = {
+            "bus": f"arn:{spec.partition}:events:{spec.region}:{spec.account_id}:{spec.resource}",
+            "sender": get_account_id(),
+            "event": view.event_with_detail(),
+        }
+        # Not on ministack's event loop: the gateway may ask it something before it answers.
+        threading.Thread(target=forward, args=(json.dumps(told).encode(),), daemon=True).start()
+
+    eventbridge._dispatch_to_event_bus = dispatch
+
+
+def forward(body):
+    url = os.environ["AWS_ENDPOINT_URL"] + "/_plumb/forward"
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            answer.read()
+    except (OSError, urllib.error.HTTPError) as error:
+        reason = error.read().decode() if isinstance(error, urllib.error.HTTPError) else str(error)
+        logging.getLogger("plumb").warning("an event was not taken elsewhere: %s", reason)
 
 
 def heed_failures_of_streams():

@@ -7,7 +7,7 @@ import urllib.request
 import boto3
 import botocore.config
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import dynamodb
+from ministack.services import dynamodb, eventbridge
 from ministack.services.cloudformation import provisioners, stacks
 
 # The types whose resources share a service with resources outside of any stack: the gateway has to know which
@@ -39,6 +39,37 @@ def register():
         "AWS::Config::ConfigRule": {"create": create_rule, "update": update_rule, "delete": delete_rule},
         "AWS::Config::ConfigurationRecorder": recorded("ConfigurationRecorder"),
         "AWS::Config::DeliveryChannel": recorded("DeliveryChannel"),
+    }
+    ours["AWS::Events::EventBusPolicy"] = {
+        "create": create_bus_policy,
+        "update": lambda physical_id, old, new, stack: create_bus_policy("", new, stack),
+        "delete": delete_bus_policy,
+    }
+    ours["AWS::Config::ConfigurationAggregator"] = {
+        "create": create_aggregator,
+        "update": lambda physical_id, old, new, stack: create_aggregator("", new, stack),
+        "delete": lambda physical_id, props: client("config").delete_configuration_aggregator(
+            ConfigurationAggregatorName=physical_id
+        ),
+    }
+    ours["AWS::Config::AggregationAuthorization"] = {
+        "create": create_authorization,
+        "update": lambda physical_id, old, new, stack: create_authorization("", new, stack),
+        "delete": lambda physical_id, props: client("config").delete_aggregation_authorization(**props_of(props)),
+    }
+    # Neither emulator has them; a stack may name them, and nothing comes of it.
+    for kind in ("AWS::Logs::QueryDefinition", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"):
+        ours[kind] = {
+            "create": lambda logical_id, props, stack_name: (f"{stack_name}-{logical_id}", {}),
+            "update": lambda physical_id, old, new, stack_name: (physical_id, {}),
+            "delete": lambda physical_id, props: None,
+        }
+    ours["AWS::Budgets::Budget"] = {
+        "create": create_budget,
+        "update": lambda physical_id, old, new, stack_name: (physical_id, {}),
+        "delete": lambda physical_id, props: client("budgets").delete_budget(
+            AccountId=get_account_id(), BudgetName=physical_id
+        ),
     }
     ours["AWS::SQS::QueueInlinePolicy"] = inline_policy(handlers["AWS::SQS::QueuePolicy"], "Queue", "Queues")
     ours["AWS::SNS::TopicInlinePolicy"] = inline_policy(handlers["AWS::SNS::TopicPolicy"], "TopicArn", "Topics")
@@ -166,6 +197,56 @@ def recorded(what):
         "update": lambda physical_id, old, new, stack_name: (physical_id, {}),
         "delete": lambda physical_id, props: None,
     }
+
+
+def create_aggregator(logical_id, props, stack_name):
+    name = props.get("ConfigurationAggregatorName") or f"{stack_name}-{logical_id}"
+    request = {"ConfigurationAggregatorName": name}
+    optional(request, props, "AccountAggregationSources", "OrganizationAggregationSource")
+    for source in (*request.get("AccountAggregationSources", ()), request.get("OrganizationAggregationSource", {})):
+        source.update(typed(source))
+    made = client("config").put_configuration_aggregator(**request)["ConfigurationAggregator"]
+    return name, {"ConfigurationAggregatorArn": made["ConfigurationAggregatorArn"]}
+
+
+def create_authorization(logical_id, props, stack_name):
+    client("config").put_aggregation_authorization(**props_of(props))
+    return f"{props['AuthorizedAccountId']}/{props['AuthorizedAwsRegion']}", {}
+
+
+def props_of(props):
+    return {name: props[name] for name in ("AuthorizedAccountId", "AuthorizedAwsRegion")}
+
+
+# AWS::Budgets::Budget
+
+
+def create_budget(logical_id, props, stack_name):
+    budget = dict(props["Budget"])
+    if "CostFilters" in budget:
+        budget["CostFilters"] = {name: [str(one) for one in values] for name, values in budget["CostFilters"].items()}
+    limit = budget.get("BudgetLimit")
+    if limit:
+        budget["BudgetLimit"] = {name: str(value) for name, value in limit.items()}
+    client("budgets").create_budget(AccountId=get_account_id(), Budget=budget)
+    return budget["BudgetName"], {}
+
+
+# AWS::Events::EventBusPolicy
+
+
+def create_bus_policy(logical_id, props, stack_name):
+    bus, statement = props.get("EventBusName") or "default", dict(props["Statement"])
+    statement["Sid"] = props["StatementId"]
+    kept = eventbridge._event_bus_policies.setdefault(bus, {"Version": "2012-10-17", "Statement": []})
+    kept["Statement"] = [one for one in kept["Statement"] if one.get("Sid") != statement["Sid"]] + [statement]
+    return f"{bus}|{statement['Sid']}", {}
+
+
+def delete_bus_policy(physical_id, props):
+    bus, _, sid = physical_id.partition("|")
+    kept = eventbridge._event_bus_policies.get(bus, {"Statement": []})
+    kept["Statement"] = [one for one in kept["Statement"] if one.get("Sid") != sid]
 
 
 # AWS::SQS::QueueInlinePolicy, AWS::SNS::TopicInlinePolicy

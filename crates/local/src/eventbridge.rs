@@ -38,7 +38,7 @@ impl EventLog {
         self.lock().iter().filter(|published| wanted(published)).cloned().collect()
     }
 
-    fn push(&self, published: Published) {
+    pub(crate) fn push(&self, published: Published) {
         let mut log = self.lock();
         if log.len() >= KEPT {
             log.drain(..KEPT / 2);

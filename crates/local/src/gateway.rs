@@ -83,6 +83,9 @@ async fn take(
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request is larger than 64 MiB, or was cut short");
     };
     let uri = path_style(&head.uri, &head.headers);
+    if head.method == Method::POST && uri.path() == "/_plumb/forward" {
+        return gateway.forward(&body).await;
+    }
     if uri.path().starts_with("/_plumb/") {
         return gateway.own(&head.method, &uri, &body);
     }
@@ -181,7 +184,33 @@ impl Gateway {
         }
     }
 
+    /// The gateway of the account that a request is signed for, if that is a neighbour's.
+    fn elsewhere(&self, found: &Identified) -> Option<String> {
+        let account = found.account.as_deref().filter(|account| *account != self.context.account())?;
+        Some(self.context.neighbours().of(account)?.context.endpoint())
+    }
+
+    async fn assume_role(&self, found: &Identified, asked: &Asked) -> Answered {
+        let form = String::from_utf8_lossy(&asked.body);
+        let neighbours = self.context.neighbours();
+        let region = self.region(found);
+        match neighbours.assume_role(&self.context, &found.caller, &region, &form).await {
+            Ok(xml) => {
+                let response = ([(CONTENT_TYPE, "text/xml")], xml).into_response();
+                Answered { response, error: None }
+            }
+            Err(error) => Answered { response: sts_error(&error), error: Some(error.code) },
+        }
+    }
+
     async fn answer(&self, found: &Identified, asked: &Asked) -> Answered {
+        if let Some(gateway) = self.elsewhere(found) {
+            return self.passed_on(&gateway, asked).await;
+        }
+        let assumes = found.service == "sts" && found.operation.as_deref() == Some("AssumeRole");
+        if assumes && self.context.neighbours().are_there() {
+            return self.assume_role(found, asked).await;
+        }
         let operation = found.operation.as_deref().unwrap_or_default();
         let own = match found.service.as_str() {
             "ssm" => Some(&self.ssm),
@@ -235,7 +264,11 @@ impl Gateway {
             Emulator::Ministack => ports.ministack_url(),
             Emulator::Moto => ports.moto_url(),
         };
-        match self.fetch(&base, asked).await {
+        self.passed_on(&base, asked).await
+    }
+
+    async fn passed_on(&self, base: &str, asked: &Asked) -> Answered {
+        match self.fetch(base, asked).await {
             Ok(answered) => answered,
             Err(why) => Answered {
                 response: json_answer(
@@ -324,6 +357,15 @@ impl Gateway {
         found.region.clone().unwrap_or_else(|| self.context.region().to_owned())
     }
 
+    /// An event for a bus of another account or Region.
+    async fn forward(&self, body: &[u8]) -> Response<Body> {
+        let asked = serde_json::from_slice(body).unwrap_or_default();
+        match self.context.neighbours().forward(&asked).await {
+            Ok(()) => json_answer(200, &json!({}), None),
+            Err(error) => plain(StatusCode::FORBIDDEN, &error.to_string()),
+        }
+    }
+
     /// The gateway's own pages, below `/_plumb/`.
     fn own(&self, method: &Method, uri: &Uri, body: &[u8]) -> Response<Body> {
         match (method, uri.path()) {
@@ -381,6 +423,18 @@ impl Gateway {
             },
         }
     }
+}
+
+fn sts_error(error: &AwsError) -> Response<Body> {
+    let escaped = error.message.replace('&', "&amp;").replace('<', "&lt;");
+    let xml = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>{}</Code>\
+         <Message>{escaped}</Message></Error><RequestId>{}</RequestId></ErrorResponse>",
+        error.code,
+        Uuid::new_v4()
+    );
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    (status, [(CONTENT_TYPE, "text/xml")], xml).into_response()
 }
 
 /// `http://bucket.localhost:4599/key` says the same as `http://localhost:4599/bucket/key`.

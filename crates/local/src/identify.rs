@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::service::Caller;
+use crate::{neighbours::account_of_key, service::Caller};
 
 /// What a request is, as far as its head and its body say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +40,7 @@ pub(crate) fn identify(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Identifie
         .or_else(|| target.and_then(|(prefix, _)| unsigned_target(prefix)).map(str::to_owned))
         .or_else(|| unsigned_action(operation.as_deref()).map(str::to_owned))
         .unwrap_or_else(|| "s3".to_owned());
-    let account = scope
-        .as_ref()
-        .map(|scope| scope.key.clone())
-        .filter(|key| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()));
+    let account = scope.as_ref().and_then(|scope| account_of_key(&scope.key).map(str::to_owned));
     Identified {
         service,
         operation,

@@ -13,7 +13,8 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use crate::{
-    calls::CallLog, emulators::Ports, eventbridge::EventLog, faults::Faults, http::Http, worker::Worker,
+    calls::CallLog, emulators::Ports, eventbridge::EventLog, faults::Faults, http::Http,
+    neighbours::Neighbours, worker::Worker,
 };
 
 /// A boxed future, so that services can be kept in a list.
@@ -30,6 +31,11 @@ pub trait Service: Send + Sync {
     /// Answers a page of the service's own below `/_plumb/`; nothing if it has no such page.
     fn page(&self, _method: &Method, _uri: &Uri) -> Option<Value> {
         None
+    }
+
+    /// The Regions in which it keeps something.
+    fn regions(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Runs once, after everything is up; may spawn tasks (they die with the runtime).
@@ -131,10 +137,18 @@ struct Shared {
     mutations: broadcast::Sender<Mutation>,
     stubs: RwLock<Declared>,
     faults: Faults,
+    neighbours: Neighbours,
 }
 
 impl Context {
-    pub(crate) fn new(account: String, region: String, ports: Ports, worker: Worker, calls: CallLog) -> Self {
+    pub(crate) fn new(
+        account: String,
+        region: String,
+        ports: Ports,
+        worker: Worker,
+        calls: CallLog,
+        neighbours: Neighbours,
+    ) -> Self {
         let (mutations, _) = broadcast::channel(1024);
         Self(Arc::new(Shared {
             account,
@@ -147,6 +161,7 @@ impl Context {
             mutations,
             stubs: RwLock::default(),
             faults: Faults::default(),
+            neighbours,
         }))
     }
 
@@ -219,6 +234,11 @@ impl Context {
     /// What goes wrong on purpose.
     pub fn faults(&self) -> &Faults {
         &self.0.faults
+    }
+
+    /// The accounts beside this one.
+    pub(crate) fn neighbours(&self) -> &Neighbours {
+        &self.0.neighbours
     }
 
     pub(crate) fn http(&self) -> &Http {

@@ -10,6 +10,7 @@ use crate::{
     emulators::Emulators,
     gateway::Gateway,
     guard,
+    neighbours::{Neighbour, Neighbours},
     python::{Python, say},
     service::Context,
     ssm,
@@ -29,12 +30,16 @@ pub struct Options {
     pub files: Option<PathBuf>,
     /// The account.
     pub account: String,
+    /// The organization that the account is in.
+    pub organization: Option<String>,
+    /// The accounts that know each other: those that were started with clones of the same.
+    pub neighbours: Neighbours,
     /// The Region for callers that name none.
     pub region: String,
 }
 
 impl Options {
-    /// The usual: any free port, account 123456789012, us-east-1.
+    /// The usual: any free port, account 123456789012 without neighbours, us-east-1.
     pub fn new(home: impl Into<PathBuf>) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -42,6 +47,8 @@ impl Options {
             venv: None,
             files: None,
             account: "123456789012".to_owned(),
+            organization: None,
+            neighbours: Neighbours::default(),
             region: "us-east-1".to_owned(),
         }
     }
@@ -73,7 +80,7 @@ impl LocalAws {
     /// When Python is missing, a port is taken, or the environment looks like a real account's.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         guard::check(options.listen, std::env::vars())?;
-        let Options { listen, home, venv, files, account, region } = options;
+        let Options { listen, home, venv, files, account, organization, neighbours, region } = options;
         let home = std::fs::create_dir_all(&home)
             .and_then(|()| std::path::absolute(&home))
             .map_err(|error| StartError::new(format!("`{}` can't be made: {error}", home.display())))?;
@@ -87,10 +94,14 @@ impl LocalAws {
         let worker =
             Worker::start(&python, &region, &format!("http://127.0.0.1:{gateway}"), &home)?.with_files(files);
         let (emulators, ports) = Emulators::start(&python, gateway, &account, &region, &home).await?;
-        let context = Context::new(account, region, ports, worker, CallLog::default());
+        let context =
+            Context::new(account.clone(), region, ports, worker, CallLog::default(), neighbours.clone());
 
-        let ssm = ssm::service(context.clone());
+        let (ssm, library) = ssm::service(context.clone());
         let config = config::service(context.clone());
+        let itself =
+            Neighbour { context: context.clone(), organization, config: Arc::clone(&config), library };
+        neighbours.join(&account, itself);
         let serving = tokio::spawn({
             let gateway = Arc::new(Gateway::new(context.clone(), Arc::clone(&ssm), Arc::clone(&config)));
             async move {

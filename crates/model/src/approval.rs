@@ -3,8 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{remediation::Deployment, resource::AccountId};
-
 /// `aws:approve` takes [at most ten](https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-approve.html).
 const MOST_APPROVERS: usize = 10;
 
@@ -140,31 +138,6 @@ pub struct PinnedDocument {
     pub version: String,
     /// SHA-256 of its content.
     pub content: String,
-}
-
-impl Deployment {
-    /// The document that asks for approval.
-    pub fn approval_document(&self) -> String {
-        format!("{}-approval", self.prefix)
-    }
-
-    /// The role that asks: it may publish to topics, and nothing else.
-    pub fn approval_role(&self, account: &AccountId) -> String {
-        format!("arn:{}:iam::{account}:role/{}-{}-approval", self.partition, self.prefix, self.region)
-    }
-
-    /// The topic that approvers are asked on, unless the policy names another.
-    pub fn approval_topic(&self) -> String {
-        format!(
-            "arn:{}:sns:{}:{}:Automation-{}-approvals",
-            self.partition, self.region, self.account, self.prefix
-        )
-    }
-
-    /// Whether a document of this name is the one that asks. No control may be called `approval`.
-    pub fn asks(&self, document: &str) -> bool {
-        document == self.approval_document()
-    }
 }
 
 #[cfg(test)]

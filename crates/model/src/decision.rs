@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     approval::Approval,
-    resource::{ControlId, ResourceRef},
+    resource::{ControlId, Place, ResourceRef},
 };
 
 /// What happens to a finding.
@@ -113,7 +113,10 @@ pub struct Verdict {
 /// Everything needed to start the runbook; whoever executes it chooses nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// The SSM document's name.
+    /// Where it is started; absent where Plumb itself is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// The SSM document's name; the ARN of one that is shared with the account.
     pub document: String,
     /// The SSM document's version.
     pub document_version: String,

@@ -51,6 +51,10 @@ pub struct FindingRef {
     pub product_arn: String,
 }
 
+/// How the annotation of a verdict by `evaluate` begins that is none: the resource could not be judged. AWS Config has no word for it
+/// but `NOT_APPLICABLE`, which nobody may take for agreement then.
+pub const NOT_JUDGED: &str = "not judged: ";
+
 /// Whether the event still calls for a look at the resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "standing", rename_all = "kebab-case")]
@@ -59,7 +63,9 @@ pub enum Standing {
     Violating,
     /// The resource complies, says the source.
     Compliant,
-    /// The source has no verdict (not applicable, insufficient data, warning); the text says which.
+    /// The source has nothing to judge, or nothing any more: AWS Config's `NOT_APPLICABLE`.
+    NotApplicable,
+    /// The source has no verdict (not judged, insufficient data, warning); the text says which.
     Undecided {
         /// In the source's words.
         why: String,
@@ -110,6 +116,9 @@ pub struct Signal {
     pub observed_at: Option<Timestamp>,
     /// The event's own id, for tracing back.
     pub event_id: Option<String>,
+    /// The account that the event comes from, where that is not the one that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<AccountId>,
 }
 
 /// A signal that a control listens to: this resource may violate this control.
@@ -129,4 +138,7 @@ pub struct Finding {
     pub observed_at: Option<Timestamp>,
     /// The event's own id.
     pub event_id: Option<String>,
+    /// The account that the event comes from, where that is not the one that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<AccountId>,
 }

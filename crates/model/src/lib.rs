@@ -7,6 +7,7 @@
 mod approval;
 mod control;
 mod decision;
+mod deployment;
 mod facts;
 mod finding;
 mod limits;
@@ -22,18 +23,17 @@ pub use control::{
     ApiCall, Arn, ConfigRule, Control, CustomRule, Pillar, Reversibility, RunbookParameter, Severity,
 };
 pub use decision::{Action, Decision, Guardrail, Outcome, Verdict};
+pub use deployment::{Deployment, Members, MembersError, document_name};
 pub use facts::{Calendar, Tags};
-pub use finding::{Finding, FindingRef, Signal, Source, Standing, Subject};
-pub use limits::{BreakerLimits, FlappingLimits, Limits, PerHour, later};
+pub use finding::{Finding, FindingRef, NOT_JUDGED, Signal, Source, Standing, Subject};
+pub use limits::{BreakerLimits, FlappingLimits, Limits, PerHour, SSM_RUNNING, later};
 pub use policy::{
     CalendarRule, Candidate, Day, Iac, Missing, Mode, ModeRule, Opening, Organization, Policy, PolicyError,
     Problem, RollbackRules, Ruling, Scope, Selector, Span, Specificity, Standpoint, TimeOfDay, Waiver,
     Window,
 };
-pub use remediation::{
-    Deferred, Deployment, Execution, Looker, Progress, Remediation, State, Terms, remediation_key,
-};
+pub use remediation::{Deferred, Execution, Looker, Progress, Remediation, State, Terms, remediation_key};
 pub use request::{ClearRequest, DueRequest, REQUEST_SOURCE, RollbackRequest};
-pub use resource::{AccountId, ControlId, InvalidName, Region, ResourceRef};
+pub use resource::{AccountId, ControlId, InvalidName, Place, Region, ResourceRef};
 pub use transition::{Said, Transition};
 pub use usage::{Change, Count, Counter, Hour, Stopped, Tally, Usage, breaker_key, tally_key};

@@ -13,8 +13,7 @@ pub struct Limits {
     pub cooldown_seconds: u32,
     /// Runbooks started in one clock hour (UTC).
     pub per_hour: PerHour,
-    /// Runbooks under way at the same time in one account and Region. SSM itself runs 100 and queues 1,000, for everybody
-    /// who uses Automation there; what goes beyond its limits is refused.
+    /// Runbooks under way at the same time in one account and Region, at most [`SSM_RUNNING`].
     pub running: u32,
     /// Stops a control whose runbook keeps failing.
     pub breaker: BreakerLimits,
@@ -96,10 +95,19 @@ impl Default for FlappingLimits {
     }
 }
 
+/// How many automations Systems Manager runs at the same time in an account and Region, for everybody who uses it there; more wait in its
+/// queue ([quotas](https://docs.aws.amazon.com/general/latest/gr/ssm.html)).
+pub const SSM_RUNNING: u32 = 100;
+
 /// The longest that anything waits because of failures: a day.
 const LONGEST_BACKOFF: i64 = 24 * 3600;
 
 impl Limits {
+    /// How many runbooks may be under way at the same time: as many as the policy says, and no more than Systems Manager runs.
+    pub fn at_a_time(&self) -> u32 {
+        self.running.min(SSM_RUNNING)
+    }
+
     /// How long a resource is left alone after an attempt, of which `failures` in a row have failed: the cooldown, doubled
     /// for each failure after the first, at most a day (or the cooldown, where that is longer).
     pub fn backoff(&self, failures: u32) -> SignedDuration {

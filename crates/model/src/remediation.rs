@@ -11,7 +11,7 @@ use crate::{
     decision::{Action, Verdict},
     finding::Source,
     limits::Limits,
-    resource::{AccountId, ControlId, Region, ResourceRef},
+    resource::{ControlId, ResourceRef},
 };
 
 /// Where a remediation stands.
@@ -282,41 +282,5 @@ impl Progress {
             | "Exited" => Some(Self::Failed),
             _ => None,
         }
-    }
-}
-
-/// Where Plumb itself is deployed: what turns a control into document and role names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deployment {
-    /// `aws`, `aws-cn`, `aws-us-gov`, …
-    pub partition: String,
-    /// The account it runs in.
-    pub account: AccountId,
-    /// The Region it runs in.
-    pub region: Region,
-    /// The prefix of everything it creates, such as `plumb`.
-    pub prefix: String,
-}
-
-impl Deployment {
-    /// The name of the control's remediation document.
-    pub fn document(&self, control: &ControlId) -> String {
-        format!("{}-{control}", self.prefix)
-    }
-
-    /// The name of the Config rule that the stack deploys for the control.
-    pub fn config_rule(&self, control: &ControlId) -> String {
-        format!("{}-{control}", self.prefix)
-    }
-
-    /// The name of the control's rollback document.
-    pub fn rollback_document(&self, control: &ControlId) -> String {
-        format!("{}-{control}-rollback", self.prefix)
-    }
-
-    /// The ARN of the role that the control's runbooks assume in the account of the resource. The Region is part of
-    /// the name because IAM names are global and a stack is regional.
-    pub fn role(&self, control: &ControlId, account: &AccountId) -> String {
-        format!("arn:{}:iam::{account}:role/{}-{}-{control}", self.partition, self.prefix, self.region)
     }
 }

@@ -19,6 +19,8 @@ pub struct RollbackRequest {
     pub control: ControlId,
     /// On which resource.
     pub resource: ResourceRef,
+    /// Which attempt: [`crate::Remediation::generation`]. A request that arrives late is about none that came after it.
+    pub generation: u64,
     /// Who asks.
     pub requested_by: String,
 }
@@ -38,6 +40,8 @@ pub struct ClearRequest {
     pub control: ControlId,
     /// The resource.
     pub resource: ResourceRef,
+    /// Which attempt: [`crate::Remediation::generation`].
+    pub generation: u64,
     /// Who asks.
     pub requested_by: String,
 }

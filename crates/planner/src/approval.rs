@@ -76,7 +76,7 @@ pub fn asking(control: &Control, deployment: &Deployment, record: &Remediation) 
     let approval = record.approval.as_ref()?;
     let action = record.action.as_ref()?;
     let resource = &record.resource;
-    let role = deployment.approval_role(&deployment.account);
+    let role = deployment.approval_role();
     let topic = approval.rules.topic.clone().unwrap_or_else(|| deployment.approval_topic());
     let undo = match control.reversibility {
         Reversibility::Full => "everything can be rolled back".to_owned(),
@@ -104,6 +104,7 @@ pub fn asking(control: &Control, deployment: &Deployment, record: &Remediation) 
     parameters.insert("Approvers".to_owned(), approval.rules.approvers.clone());
     let purpose = format!("approve#{}", approval.asked_at);
     Some(Action {
+        place: None,
         document: deployment.approval_document(),
         document_version: "$DEFAULT".to_owned(),
         parameters,

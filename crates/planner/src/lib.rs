@@ -19,7 +19,7 @@ use plumb_model::{
 use uuid::Uuid;
 
 pub use facts::{Fact, Facts};
-pub use rollback::plan_rollback;
+pub use rollback::{another, plan_rollback};
 
 use guardrails::{Answer, Question};
 
@@ -157,12 +157,14 @@ impl Reasoning {
 /// Everything needed to start the control's runbook.
 fn action(control: &Control, finding: &Finding, facts: &Facts) -> Action {
     let deployment = &facts.deployment;
-    let role = deployment.role(&finding.control, &finding.resource.account);
+    let place = finding.resource.place();
+    let role = deployment.role(&finding.control, &place);
     let generation = next_generation(facts.prior.as_ref());
     let mut parameters = which(control, &finding.resource, &role);
     parameters.extend(how(control, &finding.resource));
     Action {
-        document: deployment.document(&finding.control),
+        document: deployment.document(&finding.control, &place),
+        place: (!deployment.is_home(&place)).then_some(place),
         document_version: "$DEFAULT".to_owned(),
         parameters,
         role,

@@ -7,11 +7,17 @@ use plumb_model::{
 use crate::{client_token, which};
 
 /// Decides whether a remediation is undone: someone asked for it, the record says that Plumb changed the resource, and
-/// the state before was captured.
-pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remediation) -> Decision {
-    let refusal = refusal(control, prior);
+/// the state before was captured. `generation` is the attempt that is to be undone; another one isn't.
+pub fn plan_rollback(
+    control: &Control,
+    deployment: &Deployment,
+    prior: &Remediation,
+    generation: u64,
+) -> Decision {
+    let refusal = refusal(control, prior, generation);
     let action = refusal.is_none().then(|| {
-        let role = deployment.role(&prior.control, &prior.resource.account);
+        let place = prior.resource.place();
+        let role = deployment.role(&prior.control, &place);
         // How it was to be fixed is no business of the rollback's, and SSM refuses parameters that a document lacks.
         let mut parameters = which(control, &prior.resource, &role);
         if let Some(before) = &prior.before {
@@ -19,7 +25,8 @@ pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remedia
             parameters.insert("Before".to_owned(), vec![text]);
         }
         Action {
-            document: deployment.rollback_document(&prior.control),
+            document: deployment.rollback_document(&prior.control, &place),
+            place: (!deployment.is_home(&place)).then_some(place),
             document_version: "$DEFAULT".to_owned(),
             parameters,
             role,
@@ -52,13 +59,24 @@ pub fn plan_rollback(control: &Control, deployment: &Deployment, prior: &Remedia
     }
 }
 
+/// Why a request that is about one attempt says nothing of the one that stands.
+pub fn another(generation: u64, standing: &Remediation) -> String {
+    format!(
+        "it was asked for attempt {generation}, and attempt {} stands: look again, and ask anew",
+        standing.generation
+    )
+}
+
 /// Which rollback of this generation it is: one that was claimed but never started keeps its number, hence its token;
 /// one that is asked for again after it failed is another.
 pub(crate) fn this_rollback(prior: &Remediation) -> u32 {
     prior.rollbacks.saturating_add(u32::from(prior.state != State::RollingBack))
 }
 
-fn refusal(control: &Control, prior: &Remediation) -> Option<String> {
+fn refusal(control: &Control, prior: &Remediation, generation: u64) -> Option<String> {
+    if generation != prior.generation {
+        return Some(another(generation, prior));
+    }
     match prior.state {
         State::Fixed | State::Verifying | State::Failed | State::Escalated => {}
         State::RolledBack => return Some("already rolled back".to_owned()),

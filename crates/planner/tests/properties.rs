@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use plumb_model::{
     AccountId, Arn, Calendar, CalendarRule, Control, ControlId, Decision, Deployment, Finding, Iac, Limits,
-    Mode, ModeRule, Outcome, Pillar, Policy, Region, Remediation, ResourceRef, Reversibility,
+    Members, Mode, ModeRule, Outcome, Pillar, Policy, Region, Remediation, ResourceRef, Reversibility,
     RunbookParameter, Scope, Selector, Severity, Source, Standing, State, Tags, Waiver, Window,
 };
 use plumb_planner::{Fact, Facts, Plan, plan, plan_rollback};
@@ -45,6 +45,8 @@ fn deployment() -> Deployment {
         account: AccountId::parse("123456789012").unwrap(),
         region: Region::parse("eu-west-1").unwrap(),
         prefix: "plumb".into(),
+        members: Members::Nobody,
+        role_path: "/".into(),
     }
 }
 
@@ -183,6 +185,7 @@ prop_compose! {
             standing,
             observed_at,
             event_id: None,
+            sender: None,
         }
     }
 }
@@ -395,7 +398,9 @@ proptest! {
     #[test]
     fn a_rollback_needs_a_change_and_its_capture(control in controls(), finding in findings(), prior in priors()) {
         let Some(prior) = prior.map(|prior| record(&finding, prior)) else { return Ok(()) };
-        let decision = plan_rollback(&control, &deployment(), &prior);
+        let decision = plan_rollback(&control, &deployment(), &prior, prior.generation);
+        let late = plan_rollback(&control, &deployment(), &prior, prior.generation + 1);
+        prop_assert!(late.action.is_none(), "an attempt that nobody asked about is left alone");
         if decision.outcome == Outcome::Start {
             prop_assert!(prior.before.is_some());
             prop_assert_ne!(control.reversibility, Reversibility::None);

@@ -71,6 +71,6 @@ pub trait ReadConfig {
 
 /// Leaves the rest of a long evaluation to a later invocation of the same function.
 pub trait Continue {
-    /// Hands on a text from which the evaluation can go on.
-    fn hand_on(&self, rest: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Hands on a text from which the evaluation can go on, in `after` seconds (0: at once; at most 900).
+    fn hand_on(&self, rest: &str, after: u32) -> impl Future<Output = Result<(), PortError>> + Send;
 }

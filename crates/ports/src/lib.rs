@@ -14,7 +14,7 @@ pub mod tell;
 use std::future::Future;
 
 use jiff::Timestamp;
-use plumb_model::{Action, Looker, Policy, ResourceRef};
+use plumb_model::{Action, Looker, Place, Policy, ResourceRef};
 
 pub use approvals::Approvals;
 pub use calendars::ReadCalendar;
@@ -66,14 +66,18 @@ pub struct PortError {
 
 /// Starts SSM Automation executions.
 pub trait StartAutomation {
-    /// Starts the action's document; the execution's id.
+    /// Starts the action's document at the action's place; the execution's id.
     fn start(&self, action: &Action) -> impl Future<Output = Result<String, PortError>> + Send;
 }
 
 /// Reads SSM Automation executions.
 pub trait ReadAutomation {
-    /// The execution.
-    fn execution(&self, execution_id: &str) -> impl Future<Output = Result<Execution, PortError>> + Send;
+    /// The execution that was started at a place.
+    fn execution(
+        &self,
+        place: &Place,
+        execution_id: &str,
+    ) -> impl Future<Output = Result<Execution, PortError>> + Send;
 }
 
 /// The policy as it stands.
@@ -103,13 +107,14 @@ pub trait ReadJudgement {
 
 /// Asks AWS Config to judge again.
 pub trait Reevaluate {
-    /// `StartConfigRulesEvaluation` for one rule.
-    fn reevaluate(&self, rule: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// `StartConfigRulesEvaluation` for one rule at a place.
+    fn reevaluate(&self, place: &Place, rule: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Lists what AWS Config holds to be non-compliant.
 pub trait NonCompliant {
-    /// One page of a rule's non-compliant resources and the token of the next page. A rule that does not exist has none.
+    /// One page of a rule's non-compliant resources, wherever the stack looks, and the token of the next page. A rule that
+    /// does not exist has none.
     fn non_compliant(
         &self,
         rule: &str,

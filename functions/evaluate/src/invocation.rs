@@ -39,18 +39,22 @@ pub enum Mode {
 /// What AWS Config asks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum About {
-    /// To judge this item.
-    Item(Value),
-    /// To judge an item that is too large for the event: its type, id and time.
-    Oversized {
-        /// The summary, which has what an item has but the configuration.
-        summary: Value,
-    },
+    /// To judge one resource.
+    One(Subject),
     /// To judge whatever the rule is about.
     Everything {
         /// When AWS Config asked.
         at: Timestamp,
     },
+}
+
+/// The resource that is to be judged.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Subject {
+    /// Its configuration item.
+    Item(Value),
+    /// The summary of an item that is too large for the event: all that an item has but the configuration.
+    Oversized(Value),
 }
 
 /// Why an event is no invocation that can be answered.
@@ -100,11 +104,13 @@ fn about(inner: &Value) -> Result<About, Refused> {
     let member = |name: &str| inner.get(name).filter(|value| !value.is_null()).cloned();
     let kind = inner.get("messageType").and_then(Value::as_str).unwrap_or_default();
     match kind {
-        "ConfigurationItemChangeNotification" => {
-            member("configurationItem").map(About::Item).ok_or_else(|| missing(kind, "configurationItem"))
-        }
+        "ConfigurationItemChangeNotification" => member("configurationItem")
+            .map(Subject::Item)
+            .map(About::One)
+            .ok_or_else(|| missing(kind, "configurationItem")),
         "OversizedConfigurationItemChangeNotification" => member("configurationItemSummary")
-            .map(|summary| About::Oversized { summary })
+            .map(Subject::Oversized)
+            .map(About::One)
             .ok_or_else(|| missing(kind, "configurationItemSummary")),
         "ScheduledNotification" | "ConfigurationSnapshotDeliveryCompleted" => {
             let at = inner.get("notificationCreationTime").and_then(timestamp);
@@ -151,7 +157,7 @@ mod tests {
         let one = Invocation::read(&event(&inner)).unwrap();
         assert_eq!(one, Invocation::read(&event(&json!(inner.to_string()))).unwrap());
         assert_eq!((one.left_scope, one.mode, one.parameters.len()), (false, Mode::Detective, 0));
-        assert_eq!(one.about, About::Item(json!({"a": 1})));
+        assert_eq!(one.about, About::One(Subject::Item(json!({"a": 1}))));
     }
 
     #[test]

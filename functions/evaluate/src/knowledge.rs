@@ -14,6 +14,8 @@ const PAGES: usize = 500;
 #[derive(Debug, Default)]
 pub(crate) struct Knowledge {
     shared: BTreeMap<String, Arc<Vec<Value>>>,
+    /// How many reads went well.
+    pub(crate) reads: usize,
 }
 
 /// Why something could not be read.
@@ -52,6 +54,7 @@ impl Knowledge {
                         if !names(&key, item) {
                             self.shared.insert(key, Arc::clone(&records));
                         }
+                        self.reads += 1;
                         records
                     }
                 }

@@ -5,7 +5,8 @@
 //!
 //! **Invariant:** every resource that AWS Config asks about gets an answer. One that can't be judged (a parameter that is wrong, a read that is
 //! denied, an item that lacks what it must have) is `NOT_APPLICABLE` with an annotation that begins with `not judged:`, never compliant and never
-//! non-compliant, and does not stop the others. Only a call that is worth another try fails the invocation, which Lambda then repeats.
+//! non-compliant, and does not stop the others. AWS being too busy to be read from is no reason for a verdict: the evaluation goes on later, by the queue,
+//! each time after a longer pause.
 //!
 //! **Invariant:** a periodic evaluation of any size ends. Before its time is over it leaves the rest on a queue (the page that comes next and the result token), and
 //! the queue invokes the function again.
@@ -18,13 +19,13 @@ mod periodic;
 mod seen;
 
 use jiff::Timestamp;
-use plumb_model::Deployment;
+use plumb_model::{Deployment, NOT_JUDGED};
 use plumb_ports::{Class, Continue, Evaluation, PortError, PutEvaluations, ReadApi, ReadConfig};
 use plumb_rules::{Annotation, Item, Place, Verdict};
 use serde_json::{Value, json};
 
 pub use answers::Counts;
-pub use invocation::{About, Invocation, Mode, Refused};
+pub use invocation::{About, Invocation, Mode, Refused, Subject};
 pub use judge::Judge;
 
 use answers::Answers;
@@ -71,6 +72,11 @@ impl Unanswered {
             Self::NotTaken(_) => "not-taken",
         }
     }
+
+    /// Whether AWS was merely busy.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Port(error) if error.class == Class::Retry)
+    }
 }
 
 impl<C, R, Q> Evaluator<C, R, Q>
@@ -90,16 +96,15 @@ where
         let place = self.place();
         let mut answers = Answers::new(&self.config, &invocation.token, invocation.is_test());
         let mut knowledge = Knowledge::default();
-        let continued = match &invocation.about {
-            About::Item(item) => {
-                let item = Item::read(item).map_err(|error| Refused(error.to_string()))?;
-                self.one(&invocation, judge, &item, &mut knowledge, &mut answers).await?;
-                false
-            }
-            About::Oversized { summary } => {
-                let item = self.whole(summary).await?;
-                self.one(&invocation, judge, &item, &mut knowledge, &mut answers).await?;
-                false
+        let left = match &invocation.about {
+            About::One(subject) => {
+                match self.one(&invocation, judge, subject, &mut knowledge, &mut answers).await {
+                    Err(busy) if busy.may_pass() => {
+                        let mut rest = rest.unwrap_or_default();
+                        Some(rest.pause().ok_or(busy).map(|after| (rest, after))?)
+                    }
+                    done => done.map(|()| None)?,
+                }
             }
             About::Everything { at } => {
                 let judge = judge.map_err(|error| Refused(error.0))?;
@@ -111,15 +116,13 @@ where
                     at: *at,
                     until,
                 };
-                match run.go(rest, &mut knowledge, &mut answers).await? {
-                    None => false,
-                    Some(rest) => {
-                        self.queue.hand_on(&rest.write(&event)).await?;
-                        true
-                    }
-                }
+                run.go(rest, &mut knowledge, &mut answers).await?
             }
         };
+        let continued = left.is_some();
+        if let Some((rest, after)) = left {
+            self.queue.hand_on(&rest.write(&event), after).await?;
+        }
         let Counts { compliant, non_compliant, not_applicable, not_judged, batches } = answers.counts;
         let rule = invocation.config_rule.as_str();
         tracing::info!(
@@ -180,10 +183,14 @@ where
         &self,
         invocation: &Invocation,
         judge: Result<Judge, Unjudgeable>,
-        item: &Item,
+        subject: &Subject,
         knowledge: &mut Knowledge,
         answers: &mut Answers<'_, C>,
     ) -> Result<(), Unanswered> {
+        let item = &match subject {
+            Subject::Item(item) => Item::read(item).map_err(|error| Refused(error.to_string()))?,
+            Subject::Oversized(summary) => self.whole(summary).await?,
+        };
         let ordering = item.captured_at.unwrap_or_else(self.now);
         let verdict = match judge {
             Err(why) => Err(why),
@@ -229,7 +236,7 @@ fn answered<C>(
     };
     answers.counts.not_judged += 1;
     tracing::error!(resource = item.id, kind = item.kind, why, "a resource could not be judged");
-    Verdict::NotApplicable(Annotation::new(format!("not judged: {why}")))
+    Verdict::NotApplicable(Annotation::new(format!("{NOT_JUDGED}{why}")))
 }
 
 /// Why the rule has nothing to say of a resource, whatever its state.

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf, sync::Mutex};
 
 use jiff::Timestamp;
 use plumb_evaluate::{Evaluator, Judge, Unanswered};
-use plumb_model::{AccountId, Deployment, Region};
+use plumb_model::{AccountId, Deployment, Members, Region};
 use plumb_ports::{
     Api, Class, Continue, Evaluated, Evaluation, PortError, PutEvaluations, ReadApi, ReadConfig, Records,
 };
@@ -22,12 +22,14 @@ struct World {
     evaluated: Vec<Evaluated>,
     /// Records of reads, by action; one that is not here is denied.
     records: Vec<(&'static str, Vec<Value>)>,
-    throttled: bool,
+    /// How many reads AWS is too busy for.
+    throttled: Mutex<u32>,
     /// How often `PutEvaluations` refuses the first verdict.
     refusals: Mutex<usize>,
     said: Mutex<Vec<Vec<Evaluation>>>,
     tested: Mutex<Vec<bool>>,
-    handed_on: Mutex<Vec<String>>,
+    /// What was handed on, and for how many seconds later.
+    handed_on: Mutex<Vec<(String, u32)>>,
     calls: Mutex<Vec<String>>,
 }
 
@@ -92,7 +94,9 @@ impl ReadConfig for &World {
 impl ReadApi for &World {
     async fn page(&self, api: &'static Api, _: &Value, token: Option<&str>) -> Result<Records, PortError> {
         self.calls.lock().unwrap().push(api.action.to_owned());
-        if self.throttled {
+        let mut throttled = self.throttled.lock().unwrap();
+        if *throttled > 0 {
+            *throttled -= 1;
             return Err(failed(api.action, "ThrottlingException", Class::Retry));
         }
         match self.records.iter().find(|(action, _)| *action == api.action) {
@@ -103,8 +107,8 @@ impl ReadApi for &World {
 }
 
 impl Continue for &World {
-    async fn hand_on(&self, rest: &str) -> Result<(), PortError> {
-        self.handed_on.lock().unwrap().push(rest.to_owned());
+    async fn hand_on(&self, rest: &str, after: u32) -> Result<(), PortError> {
+        self.handed_on.lock().unwrap().push((rest.to_owned(), after));
         Ok(())
     }
 }
@@ -127,6 +131,8 @@ impl World {
                 account: AccountId::parse("123456789012").unwrap(),
                 region: Region::parse("eu-west-1").unwrap(),
                 prefix: "plumb".into(),
+                members: Members::Nobody,
+                role_path: "/".into(),
             },
             config: self,
             reads: self,
@@ -143,6 +149,17 @@ impl World {
 
     fn handle(&self, event: &Value) -> Result<Value, Unanswered> {
         self.handle_in(event, 300)
+    }
+
+    /// Handles an event and whatever it hands on; the seconds that were waited.
+    fn to_the_end(&self, event: &Value) -> Result<Vec<u32>, Unanswered> {
+        let (mut event, mut pauses) = (event.clone(), Vec::new());
+        while self.handle(&event)?.get("continued") == Some(&json!(true)) {
+            let (rest, after) = self.handed_on.lock().unwrap().pop().unwrap();
+            pauses.push(after);
+            event = serde_json::from_str(&rest).unwrap();
+        }
+        Ok(pauses)
     }
 
     /// `id: COMPLIANCE (annotation)` of everything that was said.
@@ -164,6 +181,14 @@ fn volume(id: &str, kind: &str) -> Value {
         "configurationItemCaptureTime": "2026-11-20T11:00:00Z", "awsAccountId": "123456789012",
         "configuration": {"volumeType": kind, "state": {"value": "in-use"}}
     })
+}
+
+fn running(id: &str) -> Value {
+    json!({"resourceType": "AWS::EC2::Instance", "resourceId": id, "configuration": {"state": {"name": "running"}}})
+}
+
+fn stopped(id: &str) -> Value {
+    json!({"resourceType": "AWS::EC2::Instance", "resourceId": id, "configuration": {"state": {"name": "stopped"}}})
 }
 
 fn change(rule: &str, item: &Value) -> Value {
@@ -247,8 +272,11 @@ fn an_oversized_item_is_fetched() {
     assert!(world.said()[0].starts_with("vol-1: NON_COMPLIANT"));
 
     let too_early = World::default();
-    let error = too_early.handle(&event).unwrap_err();
-    assert_eq!(error.code(), "retry", "{error}");
+    assert_eq!(
+        too_early.handle(&event).unwrap()["continued"],
+        true,
+        "AWS Config may not have written it down yet"
+    );
     assert!(too_early.said().is_empty());
 }
 
@@ -258,15 +286,12 @@ fn what_can_not_be_judged_is_answered_all_the_same_and_says_why() {
     wrong["ruleParameters"] = json!({"rule": "volume-unattached", "days": "soon"});
     let mut bare = volume("vol-1", "gp2");
     bare["configuration"] = json!({});
-    let running = json!({
-        "resourceType": "AWS::EC2::Instance", "resourceId": "i-1", "configuration": {"state": {"name": "running"}}
-    });
     for (event, why) in [
         (wrong, "not judged: parameter `days` is `soon`, not a whole number from 0 to 3650"),
         (change("volume-gp2", &bare), "not judged: the configuration item has no `volumeType`"),
         (change("no-such-rule", &volume("vol-1", "gp2")), "not judged: there is no rule `no-such-rule`"),
         (
-            change("instance-without-session-manager", &running),
+            change("instance-without-session-manager", &running("i-1")),
             "not judged: ssm:DescribeInstanceInformation failed (AccessDeniedException)",
         ),
     ] {
@@ -279,14 +304,56 @@ fn what_can_not_be_judged_is_answered_all_the_same_and_says_why() {
 }
 
 #[test]
-fn a_read_that_is_throttled_is_worth_another_invocation_and_nothing_is_said_until_then() {
-    let running = json!({
-        "resourceType": "AWS::EC2::Instance", "resourceId": "i-1", "configuration": {"state": {"name": "running"}}
-    });
-    let world = World { throttled: true, ..World::default() };
-    let error = world.handle(&change("instance-without-session-manager", &running)).unwrap_err();
+fn a_read_that_is_throttled_is_tried_again_later_and_nothing_is_said_until_then() {
+    let reachable = vec![json!({"InstanceId": "i-1", "PingStatus": "Online"})];
+    let world = World {
+        throttled: Mutex::new(2),
+        records: vec![("ssm:DescribeInstanceInformation", reachable)],
+        ..World::default()
+    };
+    let pauses = world.to_the_end(&change("instance-without-session-manager", &running("i-1"))).unwrap();
+    assert_eq!(pauses, [30, 60]);
+    assert_eq!(world.said(), ["i-1: COMPLIANT"]);
+}
+
+#[test]
+fn a_resource_that_can_not_be_read_for_an_hour_is_an_error_for_the_dead_letter_queue() {
+    let world = World { throttled: Mutex::new(u32::MAX), ..World::default() };
+    let error = world.to_the_end(&change("instance-without-session-manager", &running("i-1"))).unwrap_err();
     assert_eq!(error.code(), "retry");
     assert!(world.said().is_empty());
+}
+
+#[test]
+fn a_throttled_schedule_pauses_where_it_is_and_judges_each_resource_once() {
+    let instances: Vec<_> = (0..130).map(|number| running(&format!("i-{number}"))).collect();
+    let world = World {
+        throttled: Mutex::new(2),
+        rows: vec![("AWS::EC2::Instance", instances)],
+        records: vec![("ssm:DescribeInstanceInformation", vec![])],
+        ..World::default()
+    };
+    let pauses = world.to_the_end(&schedule("instance-without-session-manager")).unwrap();
+    assert_eq!(pauses, [30, 60]);
+    let said = world.said();
+    assert_eq!(said.len(), 130, "none is left out and none is said twice");
+    assert!(said.iter().all(|said| said.contains(": NON_COMPLIANT")), "{said:?}");
+}
+
+#[test]
+fn what_a_schedule_can_not_read_for_an_hour_is_not_judged_and_stops_no_other() {
+    let rows = vec![running("i-1"), stopped("i-2"), running("i-3")];
+    let world = World {
+        throttled: Mutex::new(u32::MAX),
+        rows: vec![("AWS::EC2::Instance", rows)],
+        ..World::default()
+    };
+    let pauses = world.to_the_end(&schedule("instance-without-session-manager")).unwrap();
+    assert_eq!(pauses, [30, 60, 120, 240, 480, 900, 900, 900], "an hour");
+    let said = world.said();
+    assert_eq!(said.len(), 3);
+    assert!(said[0].contains("i-1: NOT_APPLICABLE (not judged: ssm:DescribeInstanceInformation failed"));
+    assert!(said[1].starts_with("i-2: ") && !said[1].contains("not judged"), "{said:?}");
 }
 
 #[test]
@@ -351,14 +418,8 @@ fn everything_is_judged_page_by_page_as_of_the_time_of_the_schedule() {
 
 #[test]
 fn what_all_need_is_read_once() {
-    let instance = |number: u32| {
-        json!({
-            "resourceType": "AWS::EC2::Instance", "resourceId": format!("i-{number}"),
-            "configuration": {"state": {"name": "running"}}
-        })
-    };
     let world = World {
-        rows: vec![("AWS::EC2::Instance", (0..5).map(instance).collect())],
+        rows: vec![("AWS::EC2::Instance", (0..5).map(|number| running(&format!("i-{number}"))).collect())],
         records: vec![(
             "ssm:DescribeInstanceInformation",
             vec![json!({"InstanceId": "i-3", "PingStatus": "Online"})],
@@ -411,7 +472,8 @@ fn an_evaluation_that_runs_out_of_time_goes_on_in_later_invocations() {
         if answer["continued"] == false {
             break;
         }
-        let rest = world.handed_on.lock().unwrap().pop().unwrap();
+        let (rest, after) = world.handed_on.lock().unwrap().pop().unwrap();
+        assert_eq!(after, 0, "nothing is waited for");
         event = serde_json::from_str(&rest).unwrap();
     }
     let mut said = world.said();
@@ -437,7 +499,7 @@ fn what_earlier_parts_judged_is_not_taken_for_gone() {
     };
     let mut event = schedule("snapshot-old-without-image");
     while world.handle_in(&event, 30).unwrap()["continued"] == true {
-        event = serde_json::from_str(&world.handed_on.lock().unwrap().pop().unwrap()).unwrap();
+        event = serde_json::from_str(&world.handed_on.lock().unwrap().pop().unwrap().0).unwrap();
     }
     let gone: Vec<_> = world.said().into_iter().filter(|said| said.contains("no longer there")).collect();
     assert_eq!(gone, ["snap-150: NOT_APPLICABLE (the resource is no longer there)"]);

@@ -56,7 +56,7 @@ where
             return Ok(None);
         }
         // The event only says where to look.
-        let execution = self.automation.execution(id).await?;
+        let execution = self.automation.execution(&self.deployment.home(), id).await?;
         let given = |name: &str| execution.parameters.get(name).and_then(|values| values.first()).cloned();
         let (Some(key), Some(hash)) = (given("Remediation"), given("Hash")) else {
             return Err(Unfinished::Rejected(format!("execution `{id}` does not say what it asks for")));

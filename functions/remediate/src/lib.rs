@@ -15,7 +15,7 @@ use plumb_model::{
     Remediation, RollbackRequest, State, remediation_key,
 };
 use plumb_planner::{
-    Fact, Facts, Plan,
+    Fact, Facts, Plan, another,
     life::{self, Happened},
     plan, plan_rollback,
 };
@@ -146,7 +146,7 @@ where
     ) -> Option<Change> {
         match (decision.outcome, prior, finding.observed_at) {
             (Outcome::Reopen, Some(prior), Some(seen)) => {
-                let undo = plan_rollback(control, &self.deployment, prior).action;
+                let undo = plan_rollback(control, &self.deployment, prior, prior.generation).action;
                 let undo = undo.as_ref().filter(|_| prior.terms.roll_back_unverified);
                 life::next(prior, &Happened::Disagreed { seen, undo }, now)
             }
@@ -205,10 +205,17 @@ where
         let record = self.ledger.get(&key).await?;
         let record =
             record.ok_or_else(|| Unfinished::Rejected(format!("there is no remediation `{key}`")))?;
-        let Some(change) = life::next(&record, &Happened::Cleared { by }, now) else {
-            let reason = "nothing keeps Plumb off it";
-            tracing::info!(key, requested_by = by, outcome = "ignore", reason, state = ?record.state, "clear ignored");
-            return Ok(None);
+        let change = if request.generation == record.generation {
+            life::next(&record, &Happened::Cleared { by }, now).ok_or("nothing keeps Plumb off it".to_owned())
+        } else {
+            Err(another(request.generation, &record))
+        };
+        let change = match change {
+            Ok(change) => change,
+            Err(reason) => {
+                tracing::info!(key, requested_by = by, outcome = "ignore", reason, state = ?record.state, "clear ignored");
+                return Ok(None);
+            }
         };
         let cleared = change.record.clone();
         match self.ledger.settle(change).await? {
@@ -268,7 +275,7 @@ where
         let prior =
             prior.ok_or_else(|| Unfinished::Rejected(format!("there is no remediation `{key}` to undo")))?;
         let now = (self.now)();
-        let decision = plan_rollback(control, &self.deployment, &prior);
+        let decision = plan_rollback(control, &self.deployment, &prior, request.generation);
         let requested_by = request.requested_by.as_str();
         let because = format!("rollback asked for by {requested_by}");
         if let Some(change) = life::undo(&decision, &prior, because, now) {

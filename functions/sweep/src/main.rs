@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let digest = required(&settings.tell.digest_queue_url, "PLUMB_DIGEST_QUEUE_URL")?;
     let aws = Aws::new(settings);
     let sweeper = Sweeper {
-        config: Config::new(&aws, deployment.account.clone(), deployment.region.clone()),
+        config: Config(&aws),
         ledger: DynamoLedger::new(&aws, table.clone()),
         memory: SweepTable::new(&aws, table),
         findings: SqsQueue::new(&aws, findings),

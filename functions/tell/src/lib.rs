@@ -10,6 +10,7 @@
 mod digest;
 mod image;
 mod loudness;
+mod measure;
 mod words;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,8 @@ pub struct Teller<H, B, T, O, N, D> {
     pub notes: N,
     /// The lines that wait for the next digest.
     pub digest: D,
+    /// Where figures go.
+    pub measured: fn(&Value),
     /// The clock.
     pub now: fn() -> Timestamp,
 }
@@ -79,6 +82,8 @@ impl TellError {
 struct Telling {
     sequence: String,
     entry: Entry,
+    /// What it counts for in CloudWatch's metrics.
+    measured: Option<Value>,
     /// It was in the history when the stream brought it.
     again: bool,
 }
@@ -133,7 +138,8 @@ impl<H: History, B: Bus, T: Topic, O: OpsItems, N: Notes, D: Digest> Teller<H, B
                     let said = said(change.new.control.as_str());
                     if let Some(transition) = Transition::between(change.old.as_ref(), &change.new, said) {
                         let entry = Entry { transition, told: Vec::new(), untold: Vec::new() };
-                        telling.push(Telling { sequence: change.sequence, entry, again: false });
+                        let measured = measure::transition(&self.deployment, &change.new);
+                        telling.push(Telling { sequence: change.sequence, entry, measured, again: false });
                     }
                 }
             }
@@ -256,7 +262,10 @@ impl<H: History, B: Bus, T: Topic, O: OpsItems, N: Notes, D: Digest> Teller<H, B
             }
             tracing::warn!(control = control.control, until = %control.until, because = control.because, "a control is stopped");
             match self.topic.publish(&words::stopped(control)).await {
-                Ok(()) => self.history.say(&what, (self.now)()).await?,
+                Ok(()) => {
+                    self.history.say(&what, (self.now)()).await?;
+                    (self.measured)(&measure::stopped(&self.deployment, &control.control, (self.now)()));
+                }
                 Err(error) => {
                     tracing::error!(control = control.control, code = error.code, "not told yet: {error}");
                     again.push(control.sequence.clone());
@@ -272,6 +281,10 @@ impl<H: History, B: Bus, T: Topic, O: OpsItems, N: Notes, D: Digest> Teller<H, B
             self.history.record(&entries).await?;
         }
         for one in telling {
+            // Once: what comes again was counted when it came first.
+            if let Some(line) = one.measured.as_ref().filter(|_| !one.again) {
+                (self.measured)(line);
+            }
             let Transition { id, from, to, control, resource, .. } = &one.entry.transition;
             tracing::info!(
                 transition = %id, control = %control, resource_type = resource.kind, resource = resource.id,

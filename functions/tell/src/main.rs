@@ -31,6 +31,7 @@ async fn main() -> Result<(), Error> {
         ops_items: OpsCenter(&aws),
         notes: FindingNotes(&aws),
         digest: DigestQueue::new(&aws, queue),
+        measured: plumb_lambda::measured,
         now,
     };
     let told = async |event: LambdaEvent<Value>| {

@@ -2,7 +2,9 @@
 
 use plumb_events::AutomationStatus;
 use plumb_lambda::Unfinished;
-use plumb_model::{ControlId, Execution, Progress, Remediation, State, remediation_key};
+use plumb_model::{
+    ControlId, Execution, Place, Progress, Remediation, State, document_name, remediation_key,
+};
 use plumb_planner::life::{Happened, claimed_resource};
 use plumb_ports::{Class, Ledger, ReadAutomation, ReadJudgement, Reevaluate, SendLater};
 use serde_json::Value;
@@ -45,10 +47,14 @@ where
         let ours = format!("{}-", self.deployment.prefix);
         let record = match self.ledger.by_execution(id).await? {
             Some(record) => record,
-            None if !status.definition.as_deref().is_some_and(|name| name.starts_with(&ours)) => {
+            None if !status
+                .definition
+                .as_deref()
+                .is_some_and(|name| document_name(name).starts_with(&ours)) =>
+            {
                 return Ok(ignored(id, "not one of Plumb's documents"));
             }
-            None => match self.owner(id).await {
+            None => match self.owner(id, &self.place(status)).await {
                 Ok(Owner::Record(record)) => *record,
                 Ok(Owner::Nobody(reason)) => return Ok(ignored(id, reason)),
                 Err(Unfinished::NotYet(_)) if Progress::of_status(&status.status).is_none() => {
@@ -71,7 +77,7 @@ where
         record: Remediation,
         id: &str,
     ) -> Result<Vec<Value>, Unfinished> {
-        let execution = match self.automation.execution(id).await {
+        let execution = match self.automation.execution(&record.resource.place(), id).await {
             Ok(execution) => execution,
             Err(error) if error.class == Class::Permanent && error.code.contains("NotFound") => {
                 return Ok(told(self.advance(record, &Happened::Lost).await?.as_ref()));
@@ -97,6 +103,15 @@ where
         }
     }
 
+    /// Where an execution runs, says an event about it.
+    fn place(&self, status: &AutomationStatus) -> Place {
+        let home = self.deployment.home();
+        Place {
+            account: status.account.clone().unwrap_or(home.account),
+            region: status.region.clone().unwrap_or(home.region),
+        }
+    }
+
     /// The runbook has ended; if it fixed something, the detector is asked.
     async fn ended(&self, record: Remediation, execution: &Execution) -> Result<Vec<Value>, Unfinished> {
         let Some(end) = self.advance(record, &Happened::Ended(execution)).await? else {
@@ -111,8 +126,8 @@ where
 
     /// The record of an execution that no record names: the index lags behind the table, or whoever started the runbook
     /// died before it could write which. Its document and parameters say which resource it is for.
-    async fn owner(&self, id: &str) -> Result<Owner, Unfinished> {
-        let execution = match self.automation.execution(id).await {
+    async fn owner(&self, id: &str, place: &Place) -> Result<Owner, Unfinished> {
+        let execution = match self.automation.execution(place, id).await {
             Ok(execution) => execution,
             Err(error) if error.class == Class::Permanent && error.code.contains("NotFound") => {
                 return Err(Unfinished::NotYet(format!("no remediation is recorded for execution `{id}`")));
@@ -120,10 +135,10 @@ where
             Err(error) => return Err(error.into()),
         };
         let prefix = format!("{}-", self.deployment.prefix);
-        let name = execution.document.strip_prefix(&prefix).unwrap_or_default();
+        let name = document_name(&execution.document).strip_prefix(&prefix).unwrap_or_default();
         let name = name.strip_suffix("-rollback").unwrap_or(name);
         let claimed = plumb_catalogue::control(name).and_then(|control| {
-            let resource = claimed_resource(control, &execution.parameters, &self.deployment)?;
+            let resource = claimed_resource(control, &execution.parameters, place)?;
             Some(remediation_key(&ControlId::parse(control.id).ok()?, &resource))
         });
         let Some(key) = claimed else { return Ok(Owner::Nobody("not a remediation's runbook")) };
@@ -152,7 +167,7 @@ fn was_claimed_by(record: &Remediation, execution: &Execution) -> bool {
     let claimed = matches!(record.state, State::Planned | State::RollingBack);
     let action = record.action.as_ref().filter(|_| claimed && record.execution_id.is_none());
     action.is_some_and(|action| {
-        action.document == execution.document
+        document_name(&action.document) == document_name(&execution.document)
             && action
                 .parameters
                 .iter()

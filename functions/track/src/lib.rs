@@ -101,9 +101,10 @@ where
             }
             Some(said) if !said.complies && believable(&record, said.recorded_at) => {
                 let control = plumb_catalogue::control(record.control.as_str());
-                let undo = control
-                    .filter(|_| record.terms.roll_back_unverified)
-                    .and_then(|control: &Control| plan_rollback(control, &self.deployment, &record).action);
+                let undo =
+                    control.filter(|_| record.terms.roll_back_unverified).and_then(|control: &Control| {
+                        plan_rollback(control, &self.deployment, &record, record.generation).action
+                    });
                 let happened = Happened::Disagreed { seen: said.recorded_at, undo: undo.as_ref() };
                 Ok(told(self.advance(record, &happened).await?.as_ref()))
             }
@@ -122,7 +123,7 @@ where
 
     /// The runbook's own check passed: asks the detector.
     async fn ask(&self, record: Remediation) -> Result<Vec<Value>, Unfinished> {
-        match self.config.reevaluate(&self.rule(&record)).await {
+        match self.config.reevaluate(&record.resource.place(), &self.rule(&record)).await {
             Ok(()) => Ok(Vec::new()),
             Err(error) if error.class == Class::Permanent => Ok(told(
                 self.advance(record, &Happened::NoDetector { because: error.to_string() }).await?.as_ref(),
@@ -158,6 +159,11 @@ where
         let complies = signal.standing == Standing::Compliant;
         if !complies && !is_gone(&signal.standing) {
             return Ok(Vec::new());
+        }
+        if let Some(sender) = &signal.sender
+            && !self.deployment.may_speak_of_others(sender)
+        {
+            return Ok(ignored(sender.as_str(), "speaks of a resource of another account"));
         }
         let mut moves = Vec::new();
         for finding in plumb_catalogue::findings(signal) {
@@ -229,11 +235,12 @@ where
 /// AWS Config has nothing left to judge: where the fix was to delete the resource, that is its agreement.
 fn is_gone(standing: &Standing) -> bool {
     match standing {
-        Standing::Deleted => true,
-        Standing::Undecided { why } => why.contains("NOT_APPLICABLE"),
-        Standing::Violating | Standing::Compliant | Standing::Closed { .. } | Standing::CallFailed { .. } => {
-            false
-        }
+        Standing::Deleted | Standing::NotApplicable => true,
+        Standing::Violating
+        | Standing::Compliant
+        | Standing::Undecided { .. }
+        | Standing::Closed { .. }
+        | Standing::CallFailed { .. } => false,
     }
 }
 

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let tracker = Tracker {
         ledger: DynamoLedger::new(&aws, table.clone()),
         automation: Automation(&aws),
-        config: Config::new(&aws, deployment.account.clone(), deployment.region.clone()),
+        config: Config(&aws),
         later: LookAgain::new(&aws, findings, status),
         deployment,
         now,

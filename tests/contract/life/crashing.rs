@@ -1,6 +1,7 @@
 //! Ports that die: at the n-th point of a path, before a call or after it, nothing goes on.
 
 use std::{
+    collections::BTreeMap,
     future::{Future, pending},
     pin::pin,
     sync::atomic::{AtomicUsize, Ordering},
@@ -9,29 +10,39 @@ use std::{
 
 use jiff::Timestamp;
 use plumb_model::{
-    Action, Change, Counter, Execution, Looker, PinnedDocument, Policy, Remediation, ResourceRef, Usage,
+    Action, Calendar, Change, Control, Counter, Execution, Looker, PinnedDocument, Place, Policy,
+    Remediation, ResourceRef, Tags, Usage,
 };
 use plumb_ports::{
-    Approvals, Judgement, Ledger, Page, PolicySource, PortError, ReadAutomation, ReadJudgement, Reevaluate,
-    SendLater, StartAutomation, Written,
+    Approvals, FindingsQueue, Judgement, Ledger, NonCompliant, Page, PolicySource, PortError, ReadAutomation,
+    ReadCalendar, ReadJudgement, ReadTags, Reevaluate, SendLater, StartAutomation, Written,
+    sweep::{Cursor, Known, SweepMemory},
+    tell::{Digest, Line, Waiting},
 };
 use plumb_tests::Memory;
 
 /// The account in memory, seen by a function that is killed at one of its calls.
 pub(crate) struct Crashing<'a> {
     memory: &'a Memory,
-    /// How many points are passed before it dies.
-    left: AtomicUsize,
+    /// The point at which it dies.
+    at: usize,
+    /// The points that it has reached.
+    reached: AtomicUsize,
 }
 
 impl<'a> Crashing<'a> {
     /// Dies at this point; points are counted from 0, two a call: before it, and after it, when its answer is lost.
     pub(crate) fn new(memory: &'a Memory, at: usize) -> Self {
-        Self { memory, left: AtomicUsize::new(at) }
+        Self { memory, at, reached: AtomicUsize::new(0) }
+    }
+
+    /// How many points it has reached.
+    pub(crate) fn reached(&self) -> usize {
+        self.reached.load(Ordering::Relaxed)
     }
 
     async fn point(&self) {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+        if self.reached.fetch_add(1, Ordering::Relaxed) == self.at {
             pending::<()>().await;
         }
     }
@@ -87,8 +98,8 @@ impl StartAutomation for &Crashing<'_> {
 }
 
 impl ReadAutomation for &Crashing<'_> {
-    async fn execution(&self, execution_id: &str) -> Result<Execution, PortError> {
-        self.call(async { self.memory.execution(execution_id).await }).await
+    async fn execution(&self, place: &Place, execution_id: &str) -> Result<Execution, PortError> {
+        self.call(async { self.memory.execution(place, execution_id).await }).await
     }
 }
 
@@ -108,9 +119,21 @@ impl PolicySource for &Crashing<'_> {
     }
 }
 
+impl ReadTags for &Crashing<'_> {
+    async fn tags(&self, control: &Control, resource: &ResourceRef) -> Result<Tags, PortError> {
+        self.call(async { self.memory.tags(control, resource).await }).await
+    }
+}
+
+impl ReadCalendar for &Crashing<'_> {
+    async fn calendar(&self, name: &str) -> Result<Calendar, PortError> {
+        self.call(async { self.memory.calendar(name).await }).await
+    }
+}
+
 impl Reevaluate for &Crashing<'_> {
-    async fn reevaluate(&self, rule: &str) -> Result<(), PortError> {
-        self.call(async { self.memory.reevaluate(rule).await }).await
+    async fn reevaluate(&self, place: &Place, rule: &str) -> Result<(), PortError> {
+        self.call(async { self.memory.reevaluate(place, rule).await }).await
     }
 }
 
@@ -123,5 +146,64 @@ impl ReadJudgement for &Crashing<'_> {
 impl SendLater for &Crashing<'_> {
     async fn send_later(&self, to: Looker, body: &str, seconds: u32) -> Result<(), PortError> {
         self.call(async { self.memory.send_later(to, body, seconds).await }).await
+    }
+}
+
+impl NonCompliant for &Crashing<'_> {
+    async fn non_compliant(
+        &self,
+        rule: &str,
+        next: Option<String>,
+    ) -> Result<(Vec<ResourceRef>, Option<String>), PortError> {
+        self.call(async { self.memory.non_compliant(rule, next).await }).await
+    }
+}
+
+impl SweepMemory for &Crashing<'_> {
+    async fn cursor(&self) -> Result<Option<Cursor>, PortError> {
+        self.call(async { self.memory.cursor().await }).await
+    }
+
+    async fn remember(&self, cursor: Option<&Cursor>) -> Result<(), PortError> {
+        self.call(async { self.memory.remember(cursor).await }).await
+    }
+
+    async fn first_time(&self, what: &str, now: Timestamp) -> Result<bool, PortError> {
+        self.call(async { self.memory.first_time(what, now).await }).await
+    }
+}
+
+impl Known for &Crashing<'_> {
+    async fn known(&self, keys: &[String]) -> Result<BTreeMap<String, Remediation>, PortError> {
+        self.call(async { self.memory.known(keys).await }).await
+    }
+}
+
+impl Digest for &Crashing<'_> {
+    async fn add(&self, lines: &[Line]) -> Result<(), PortError> {
+        self.call(async { self.memory.add(lines).await }).await
+    }
+
+    async fn next(&self) -> Result<Vec<Waiting>, PortError> {
+        self.call(async { Digest::next(&self.memory).await }).await
+    }
+
+    async fn delete(&self, waiting: &[Waiting]) -> Result<(), PortError> {
+        self.call(async { Digest::delete(&self.memory, waiting).await }).await
+    }
+}
+
+/// One of the two queues, as the sweep sees it.
+pub(crate) struct Queue<'a>(pub(crate) &'a Crashing<'a>, pub(crate) Looker);
+
+impl FindingsQueue for Queue<'_> {
+    async fn send(&self, bodies: &[String]) -> Result<usize, PortError> {
+        let batch = async {
+            for body in bodies {
+                self.0.memory.send_later(self.1, body, 0).await?;
+            }
+            Ok(0)
+        };
+        self.0.call(batch).await
     }
 }

@@ -1,75 +1,143 @@
 //! The life of remediations when everything goes wrong: functions killed at every point, lost, doubled and late messages, runbooks
 //! that fail or lie, people who change their mind, and a clock that jumps.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may")]
 
 mod crashing;
+mod invariants;
 mod sim;
 
 use jiff::SignedDuration;
-use plumb_model::{FlappingLimits, Limits, Mode, PerHour, Policy, RollbackRules, Selector, State, Waiver};
+use plumb_model::{
+    ApprovalRules, FlappingLimits, Limits, Mode, PerHour, Policy, RollbackRules, Selector, State, Waiver,
+};
 use proptest::{prelude::*, sample::select};
 
-use sim::{Sim, Will, pass, time};
+use sim::{Ran, SWEEP, Said, Sim, Will, pass, time};
 
 const NEVER: usize = usize::MAX;
 
-fn auto() -> Policy {
-    Policy { mode: Mode::Auto, ..Policy::default() }
+fn policy(mode: Mode) -> Policy {
+    let approval = ApprovalRules {
+        approvers: vec!["ann".to_owned()],
+        required: 1,
+        expires_hours: 2,
+        hands_off_hours: 1,
+        topic: None,
+    };
+    Policy { mode, approval: Some(approval), ..Policy::default() }
 }
 
-/// One remediation from the finding to its end, and then a rollback; a function dies once, at a point counted over the whole
-/// path. Whether it got that far.
-fn whole_life(crash_at: usize) -> (Sim, bool) {
-    let mut sim = Sim::new(auto(), &["one"]);
-    let (mut left, mut died) = (crash_at, false);
-    let mut hour = |sim: &mut Sim| {
-        for _ in 0..20 {
-            loop {
-                let (found, dead) = sim.deliver(0, if died { NEVER } else { left });
-                sim.check();
-                died |= dead;
-                if !found {
-                    break;
-                }
-                // Points of a path that was not cut short are behind us: 2 a call, of which the memory keeps no count, so
-                // each delivery tries its own.
-                left = left.saturating_sub(40);
-            }
-            sim.end_runbooks();
-            sim.judge();
-            pass(180);
-        }
-        sim.sweep();
-    };
-    sim.judge();
-    hour(&mut sim);
-    hour(&mut sim);
-    sim.ask("Plumb Rollback Requested", "one");
-    hour(&mut sim);
-    hour(&mut sim);
-    (sim, died)
+/// The life of one bucket, in which a function dies once, at a point counted over everything that runs.
+struct Life {
+    sim: Sim,
+    /// What the approvers say.
+    says: Said,
+    /// How many points are left until it dies.
+    left: usize,
+    died: bool,
+    points: usize,
 }
+
+impl Life {
+    fn new(mode: Mode, crash_at: usize) -> Self {
+        let sim = Sim::new(policy(mode), &["one"]);
+        Self { sim, says: Said::Yes, left: crash_at, died: false, points: 0 }
+    }
+
+    /// One function runs; whether there was something to do.
+    fn run(&mut self, function: impl FnOnce(&mut Sim, usize) -> Ran) -> bool {
+        let ran = function(&mut self.sim, if self.died { NEVER } else { self.left });
+        self.sim.check();
+        self.died |= ran.died;
+        self.points += ran.points;
+        self.left = self.left.saturating_sub(ran.points);
+        ran.found
+    }
+
+    fn hours(&mut self, hours: usize) {
+        for _ in 0..hours {
+            for _ in 0..20 {
+                while self.run(|sim, crash| sim.deliver(0, crash)) {}
+                self.sim.end_runbooks();
+                self.sim.answer(0, self.says);
+                self.sim.judge();
+                pass(180);
+            }
+            self.run(|sim, crash| sim.sweep(SWEEP, crash));
+        }
+    }
+}
+
+/// From the finding to a fix, and then a rollback.
+fn fixed_and_rolled_back(crash_at: usize) -> Life {
+    let mut life = Life::new(Mode::Auto, crash_at);
+    life.sim.judge();
+    life.hours(2);
+    life.sim.ask("Plumb Rollback Requested", "one");
+    life.hours(2);
+    life
+}
+
+/// The finding is lost: the sweep finds it.
+fn lost_and_found(crash_at: usize) -> Life {
+    let mut life = Life::new(Mode::Auto, crash_at);
+    life.sim.judge();
+    life.sim.lose(0);
+    life.hours(4);
+    life
+}
+
+/// People are asked, and say yes.
+fn approved(crash_at: usize) -> Life {
+    let mut life = Life::new(Mode::Approve, crash_at);
+    life.sim.judge();
+    life.hours(3);
+    life
+}
+
+/// People are asked, and say no; the resource is left alone until they are asked again, and say yes.
+fn declined_and_approved(crash_at: usize) -> Life {
+    let mut life = Life::new(Mode::Approve, crash_at);
+    life.says = Said::No;
+    life.sim.judge();
+    life.hours(1);
+    life.says = Said::Yes;
+    life.hours(5);
+    life
+}
+
+/// Its name, how it is lived, how it ends, and what was started.
+type Story = (&'static str, fn(usize) -> Life, State, &'static [&'static str]);
 
 #[test]
 fn a_function_killed_at_any_point_loses_nothing_and_doubles_nothing() {
-    let (calm, died) = whole_life(NEVER);
-    assert!(!died);
-    let expected = calm.record("one").unwrap();
-    assert_eq!(expected.state, State::RolledBack);
-    let mut deaths = 0;
-    // Each delivery of the path takes its turn: 40 points are more than any one has.
-    for crash_at in 0..800 {
-        let (sim, died) = whole_life(crash_at);
-        deaths += usize::from(died);
-        let record = sim.record("one").unwrap();
-        assert_eq!(record.state, State::RolledBack, "killed at {crash_at}: {}", record.reason);
-        assert_eq!(record.generation, 1, "killed at {crash_at}");
-        assert_eq!(sim.memory.world().started.len(), 2, "one fix and one rollback, killed at {crash_at}");
-        assert_eq!(sim.dead, 0, "killed at {crash_at}");
-        assert_eq!(record.before, expected.before, "killed at {crash_at}");
+    let stories: [Story; 4] = [
+        ("fixed and rolled back", fixed_and_rolled_back, State::RolledBack, &["", "-rollback"]),
+        ("lost and found", lost_and_found, State::Fixed, &[""]),
+        ("approved", approved, State::Fixed, &["?", ""]),
+        ("declined and approved", declined_and_approved, State::Fixed, &["?", "?", ""]),
+    ];
+    for (story, live, end, started) in stories {
+        let started: Vec<String> = started.iter().map(|which| document(which)).collect();
+        let calm = live(NEVER);
+        assert!(!calm.died);
+        let before = calm.sim.record("one").unwrap().before;
+        assert!(calm.points > 100, "{story}: only {} points", calm.points);
+        for crash_at in 0..calm.points {
+            let life = live(crash_at);
+            assert!(life.died, "{story}: {crash_at} was not reached");
+            let record = life.sim.record("one").unwrap();
+            assert_eq!(record.state, end, "{story}, killed at {crash_at}: {record:#?}");
+            assert_eq!(life.sim.started(), started, "{story}, killed at {crash_at}");
+            assert_eq!(life.sim.dead, 0, "{story}, killed at {crash_at}");
+            assert_eq!(record.before, before, "{story}, killed at {crash_at}");
+        }
     }
-    assert!(deaths >= 30, "only {deaths} of the points were reached");
+}
+
+fn document(which: &str) -> String {
+    if which == "?" { "plumb-approval".to_owned() } else { format!("plumb-bucket-public-access{which}") }
 }
 
 /// Something that happens in the model.
@@ -80,7 +148,9 @@ enum Op {
     Double(usize),
     EndRunbooks(Will),
     Judge,
-    Sweep,
+    Sweep { milliseconds: i64, crash: usize },
+    Answer(usize, Said),
+    Edit(&'static str),
     Report(usize),
     Break(usize),
     Pass(i64),
@@ -111,20 +181,28 @@ fn ops() -> impl Strategy<Value = Op> {
         ("dynamodb:PutItem", plumb_ports::Class::Retry, "ThrottlingException"),
         ("dynamodb:BatchGetItem", plumb_ports::Class::Retry, "ThrottlingException"),
         ("config:StartConfigRulesEvaluation", plumb_ports::Class::Retry, "LimitExceededException"),
+        ("ssm:DescribeDocument", plumb_ports::Class::Retry, "ThrottlingException"),
+        ("ssm:StopAutomationExecution", plumb_ports::Class::Retry, "ThrottlingException"),
+        ("config:GetComplianceDetailsByConfigRule", plumb_ports::Class::Retry, "ThrottlingException"),
+        ("tag:GetResources", plumb_ports::Class::Denied, "AccessDeniedException"),
         ("sqs:SendMessage", plumb_ports::Class::Retry, "ThrottlingException"),
     ]);
+    let crash = || prop_oneof![3 => Just(NEVER), 1 => 0_usize..20];
+    let said = select(vec![Said::Yes, Said::Yes, Said::No, Said::Nothing]);
     prop_oneof![
-        12 => (0_usize..8, prop_oneof![3 => Just(NEVER), 1 => 0_usize..20])
-            .prop_map(|(pick, crash)| Op::Deliver { pick, crash }),
+        12 => (0_usize..8, crash()).prop_map(|(pick, crash)| Op::Deliver { pick, crash }),
         1 => (0_usize..8).prop_map(Op::Lose),
         1 => (0_usize..8).prop_map(Op::Double),
         3 => select(vec![Will::Succeed, Will::Succeed, Will::Fail, Will::Pretend]).prop_map(Op::EndRunbooks),
         3 => Just(Op::Judge),
-        2 => Just(Op::Sweep),
+        2 => (select(vec![5_i64, 40, 900_000]), prop_oneof![2 => Just(NEVER), 1 => 0_usize..160])
+            .prop_map(|(milliseconds, crash)| Op::Sweep { milliseconds, crash }),
+        3 => (0_usize..3, said).prop_map(|(pick, said)| Op::Answer(pick, said)),
+        1 => select(vec!["as reviewed", "as edited"]).prop_map(Op::Edit),
         2 => bucket.clone().prop_map(Op::Report),
         1 => bucket.clone().prop_map(Op::Break),
         4 => select(vec![1_i64, 61, 181, 700, 3_601, 90_000, -5]).prop_map(Op::Pass),
-        1 => select(vec![Mode::Notify, Mode::Auto, Mode::Auto, Mode::Off]).prop_map(Op::Mode),
+        1 => select(vec![Mode::Notify, Mode::Auto, Mode::Approve, Mode::Approve, Mode::Off]).prop_map(Op::Mode),
         1 => prop::option::of(bucket.clone()).prop_map(Op::Waive),
         1 => bucket.clone().prop_map(Op::RollBack),
         1 => bucket.prop_map(Op::Clear),
@@ -134,7 +212,9 @@ fn ops() -> impl Strategy<Value = Op> {
 
 fn apply(sim: &mut Sim, op: &Op) {
     match op {
-        Op::Deliver { pick, crash } => drop(sim.deliver(*pick, *crash)),
+        Op::Deliver { pick, crash } => {
+            sim.deliver(*pick, *crash);
+        }
         Op::Lose(pick) => sim.lose(*pick),
         Op::Double(pick) => sim.double(*pick),
         Op::EndRunbooks(will) => {
@@ -142,7 +222,11 @@ fn apply(sim: &mut Sim, op: &Op) {
             sim.end_runbooks();
         }
         Op::Judge => sim.judge(),
-        Op::Sweep => sim.sweep(),
+        Op::Sweep { milliseconds, crash } => {
+            sim.sweep(SignedDuration::from_millis(*milliseconds), *crash);
+        }
+        Op::Answer(pick, said) => sim.answer(*pick, *said),
+        Op::Edit(content) => sim.memory.world().content = Some((*content).to_owned()),
         Op::Report(bucket) => sim.report(BUCKETS[*bucket]),
         Op::Break(bucket) => drop(sim.violating.insert(BUCKETS[*bucket].to_owned(), true)),
         Op::Pass(seconds) => {
@@ -175,8 +259,9 @@ fn apply(sim: &mut Sim, op: &Op) {
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
-    (1_u32..4, 1_u32..4, 1_u32..4, any::<bool>(), select(vec![0_u32, 60, 900])).prop_map(
-        |(attempts, per_hour, running, undo, cooldown_seconds)| Policy {
+    let mode = select(vec![Mode::Auto, Mode::Approve]);
+    (1_u32..4, 1_u32..4, 1_u32..4, any::<bool>(), select(vec![0_u32, 60, 900]), mode).prop_map(
+        |(attempts, per_hour, running, undo, cooldown_seconds, mode)| Policy {
             limits: Limits {
                 attempts,
                 cooldown_seconds,
@@ -186,7 +271,7 @@ fn policies() -> impl Strategy<Value = Policy> {
                 ..Limits::default()
             },
             rollback: RollbackRules { on_failed_verification: undo },
-            ..auto()
+            ..policy(mode)
         },
     )
 }
@@ -197,6 +282,7 @@ proptest! {
     #[test]
     fn whatever_happens_no_limit_is_exceeded_nothing_is_doubled_and_everything_ends(
         policy in policies(), ops in prop::collection::vec(ops(), 0..120),
+        at_last in select(vec![Mode::Auto, Mode::Approve]),
     ) {
         let mut sim = Sim::new(policy, &BUCKETS);
         sim.judge();
@@ -204,9 +290,9 @@ proptest! {
             apply(&mut sim, &op);
             sim.check();
         }
-        // From now on nothing goes wrong.
+        // From now on nothing goes wrong, and whoever is asked says yes.
         sim.memory.world().failures.clear();
-        sim.memory.world().policy.as_mut().unwrap().mode = Mode::Auto;
+        sim.memory.world().policy.as_mut().unwrap().mode = at_last;
         sim.will = Will::Succeed;
         for _ in 0..60 {
             sim.fair_hour();

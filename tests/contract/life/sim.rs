@@ -1,23 +1,21 @@
-//! A small AWS around the functions: queues that bring messages again, runbooks that take a while, a detector that judges when
-//! it is asked, a sweep, and a clock.
+//! A small AWS around the functions: queues that bring messages again, runbooks that take a while, people who are asked, a
+//! detector that judges when it is asked, and a clock.
 
-use std::{
-    cell::Cell,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cell::Cell, collections::BTreeMap};
 
 use jiff::{SignedDuration, Timestamp};
-use plumb_model::{
-    ControlId, Counter, DueRequest, Execution, Hour, Looker, Policy, Remediation, ResourceRef, State,
-    remediation_key,
-};
-use plumb_ports::{Judgement, Ledger};
+use plumb_model::{ControlId, Execution, Looker, Policy, Remediation, ResourceRef, remediation_key};
+use plumb_ports::Judgement;
 use plumb_remediate::Remediator;
+use plumb_sweep::Sweeper;
 use plumb_tests::{Memory, deployment};
 use plumb_track::Tracker;
 use serde_json::{Value, json};
 
-use crate::crashing::{Crashing, run};
+use crate::{
+    crashing::{Crashing, Queue, run},
+    invariants::Seen,
+};
 
 thread_local! {
     static NOW: Cell<Timestamp> = const { Cell::new(Timestamp::UNIX_EPOCH) };
@@ -50,6 +48,26 @@ pub(crate) enum Will {
     Pretend,
 }
 
+/// What the approvers say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Said {
+    Yes,
+    No,
+    /// Nothing, until the question is over.
+    Nothing,
+}
+
+/// What became of a function that ran.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ran {
+    /// Whether there was something for it to do.
+    pub(crate) found: bool,
+    /// Whether it died.
+    pub(crate) died: bool,
+    /// At how many points it could have died.
+    pub(crate) points: usize,
+}
+
 /// A message on a queue.
 #[derive(Debug, Clone)]
 struct Message {
@@ -63,8 +81,11 @@ struct Message {
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(180);
 const RECEIVES: u32 = 5;
 
+/// As the template has it: longer than a sweep of so few resources needs.
+pub(crate) const SWEEP: SignedDuration = SignedDuration::from_mins(15);
+
 /// The control and its rule.
-const CONTROL: &str = "bucket-public-access";
+pub(crate) const CONTROL: &str = "bucket-public-access";
 const RULE: &str = "plumb-bucket-public-access";
 
 pub(crate) struct Sim {
@@ -74,8 +95,8 @@ pub(crate) struct Sim {
     pub(crate) violating: BTreeMap<String, bool>,
     pub(crate) dead: usize,
     pub(crate) will: Will,
-    /// The runbooks that were started, as far as they were looked at.
-    seen_starts: usize,
+    /// What was looked at so far.
+    pub(crate) seen: Seen,
 }
 
 impl Sim {
@@ -87,9 +108,10 @@ impl Sim {
             violating: buckets.iter().map(|bucket| ((*bucket).to_owned(), true)).collect(),
             dead: 0,
             will: Will::Succeed,
-            seen_starts: 0,
+            seen: Seen::default(),
         };
         sim.memory.world().clock = Some(now);
+        sim.memory.world().content = Some("as reviewed".to_owned());
         sim
     }
 
@@ -104,51 +126,53 @@ impl Sim {
     }
 
     pub(crate) fn ask(&mut self, detail_type: &str, bucket: &str) {
+        // Who asks has seen the attempt that stands; the message may arrive when it is another's turn.
+        let generation = self.record(bucket).map_or(0, |record| record.generation);
         let body = json!({
             "version": "0", "id": "1", "source": "plumb", "detail-type": detail_type,
             "account": "123456789012", "region": "us-east-1", "time": NOW.get(), "resources": [],
-            "detail": { "control": CONTROL, "requested_by": "alex", "resource": resource(bucket) },
+            "detail": {
+                "control": CONTROL, "requested_by": "alex", "resource": resource(bucket), "generation": generation,
+            },
         });
         self.send(Looker::Remediate, body.to_string(), SignedDuration::ZERO);
     }
 
     /// Delivers one message that can be seen, the `pick`-th of them; the function dies at point `crash`, if it gets there.
-    /// Whether there was one, and whether it died.
-    pub(crate) fn deliver(&mut self, pick: usize, crash: usize) -> (bool, bool) {
+    pub(crate) fn deliver(&mut self, pick: usize, crash: usize) -> Ran {
         let visible: Vec<usize> =
             (0..self.queue.len()).filter(|at| self.queue[*at].visible_at <= NOW.get()).collect();
         if visible.is_empty() {
-            return (false, false);
+            return Ran::default();
         }
         let mut message = self.queue.remove(visible[pick % visible.len()]);
-        let answer = {
-            let ports = Crashing::new(&self.memory, crash);
-            match message.to {
-                Looker::Remediate => {
-                    let remediator = Remediator {
-                        deployment: deployment(),
-                        ledger: &ports,
-                        automation: &ports,
-                        policy: &ports,
-                        surroundings: &self.memory,
-                        later: &ports,
-                        now,
-                    };
-                    run(remediator.handle(&message.body))
-                }
-                Looker::Track => {
-                    let tracker = Tracker {
-                        deployment: deployment(),
-                        ledger: &ports,
-                        automation: &ports,
-                        config: &ports,
-                        later: &ports,
-                        now,
-                    };
-                    run(tracker.handle(&message.body))
-                }
+        let ports = Crashing::new(&self.memory, crash);
+        let answer = match message.to {
+            Looker::Remediate => {
+                let remediator = Remediator {
+                    deployment: deployment(),
+                    ledger: &ports,
+                    automation: &ports,
+                    policy: &ports,
+                    surroundings: &ports,
+                    later: &ports,
+                    now,
+                };
+                run(remediator.handle(&message.body))
+            }
+            Looker::Track => {
+                let tracker = Tracker {
+                    deployment: deployment(),
+                    ledger: &ports,
+                    automation: &ports,
+                    config: &ports,
+                    later: &ports,
+                    now,
+                };
+                run(tracker.handle(&message.body))
             }
         };
+        let ran = Ran { found: true, died: answer.is_none(), points: ports.reached() };
         if !matches!(answer, Some(Ok(_))) {
             message.receives += 1;
             message.visible_at = NOW.get() + VISIBILITY;
@@ -158,11 +182,44 @@ impl Sim {
                 self.dead += 1;
             }
         }
+        self.send_what_was_sent();
+        self.end_what_was_withdrawn();
+        ran
+    }
+
+    /// Sweeps for so long; the function dies at point `crash`, if it gets there.
+    pub(crate) fn sweep(&mut self, time: SignedDuration, crash: usize) -> Ran {
+        let ports = Crashing::new(&self.memory, crash);
+        let sweeper = Sweeper {
+            deployment: deployment(),
+            config: &ports,
+            ledger: &ports,
+            memory: &ports,
+            findings: Queue(&ports, Looker::Remediate),
+            status: Queue(&ports, Looker::Track),
+            policy: &ports,
+            digest: &ports,
+            now,
+        };
+        let answer = run(sweeper.sweep(NOW.get() + time));
+        let ran = Ran { found: true, died: answer.is_none(), points: ports.reached() };
+        self.send_what_was_sent();
+        ran
+    }
+
+    fn send_what_was_sent(&mut self) {
         let later = std::mem::take(&mut self.memory.world().later);
         for (to, body, seconds) in later {
             self.send(to, body, SignedDuration::from_secs(i64::from(seconds)));
         }
-        (true, answer.is_none())
+    }
+
+    /// A question that is taken back ends, and Systems Manager says so.
+    fn end_what_was_withdrawn(&mut self) {
+        let withdrawn = std::mem::take(&mut self.memory.world().withdrawn);
+        for id in withdrawn {
+            self.end_question(&id, "Cancelled", None);
+        }
     }
 
     /// Loses, or doubles, the `pick`-th message.
@@ -186,7 +243,7 @@ impl Sim {
             .world()
             .executions
             .iter()
-            .filter(|(_, execution)| execution.status == "InProgress")
+            .filter(|(_, execution)| execution.status == "InProgress" && !is_question(execution))
             .map(|(id, execution)| (id.clone(), execution.clone()))
             .collect();
         for (id, execution) in running {
@@ -210,20 +267,67 @@ impl Sim {
                 failure: failed.then(|| "it was meant to".to_owned()),
                 ..execution
             };
-            let definition = ended.document.clone();
-            self.memory.world().executions.insert(id.clone(), ended);
-            let body = json!({
-                "version": "0", "id": "1", "source": "aws.ssm",
-                "detail-type": "EC2 Automation Execution Status-change Notification", "account": "123456789012",
-                "region": "us-east-1", "time": NOW.get(), "resources": [],
-                "detail": { "ExecutionId": id, "Definition": definition, "Status": if failed { "Failed" } else { "Success" } },
-            });
-            self.send(Looker::Track, body.to_string(), SignedDuration::ZERO);
+            self.send(Looker::Track, status_changed(&id, &ended), SignedDuration::ZERO);
+            self.memory.world().executions.insert(id, ended);
         }
+    }
+
+    /// The questions that nobody has answered yet.
+    fn questions(&self) -> Vec<String> {
+        let world = self.memory.world();
+        let open = world.executions.iter().filter(|(_, it)| it.status == "InProgress" && is_question(it));
+        open.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The approvers answer the `pick`-th question, and Systems Manager says so.
+    pub(crate) fn answer(&mut self, pick: usize, said: Said) {
+        let questions = self.questions();
+        let Some(id) = questions.get(pick % questions.len().max(1)) else { return };
+        match said {
+            Said::Yes => {
+                self.seen.approved.insert(id.clone());
+                self.end_question(id, "Success", Some("Approved"));
+            }
+            Said::No => self.end_question(id, "Failed", Some("Rejected")),
+            Said::Nothing => self.end_question(id, "TimedOut", None),
+        }
+    }
+
+    /// They say yes to everything.
+    pub(crate) fn approve_all(&mut self) {
+        while !self.questions().is_empty() {
+            self.answer(0, Said::Yes);
+        }
+    }
+
+    fn end_question(&mut self, id: &str, status: &str, said: Option<&str>) {
+        let Some(asked) = self.memory.world().executions.get(id).cloned() else { return };
+        if asked.status != "InProgress" {
+            return;
+        }
+        let decisions =
+            json!({ "Approver": "arn:aws:iam::123456789012:user/ann", "Decision": said, "Comment": "" });
+        let outputs = said.map(|said| {
+            let decisions = json!(decisions.to_string());
+            [
+                ("Approve.ApprovalStatus".to_owned(), json!(said)),
+                ("Approve.ApproverDecisions".to_owned(), decisions),
+            ]
+        });
+        let ended = Execution {
+            status: status.to_owned(),
+            outputs: outputs.into_iter().flatten().collect(),
+            ..asked
+        };
+        self.send(Looker::Remediate, status_changed(id, &ended), SignedDuration::ZERO);
+        self.memory.world().executions.insert(id.to_owned(), ended);
     }
 
     /// The detector judges every bucket, and reports what it has not said before.
     pub(crate) fn judge(&mut self) {
+        let violating = self.violating.iter().filter(|(_, violating)| **violating);
+        let listed = violating.map(|(bucket, _)| resource(bucket)).collect();
+        self.memory.world().non_compliant.insert(RULE.to_owned(), listed);
         self.memory.world().reevaluated.clear();
         for (bucket, violating) in self.violating.clone() {
             let said = Judgement { complies: !violating, recorded_at: NOW.get() };
@@ -240,95 +344,39 @@ impl Sim {
         }
     }
 
-    /// What is due, and what the detector last held to be violating, goes back to the queues.
-    pub(crate) fn sweep(&mut self) {
-        let mut next = None;
-        loop {
-            let page = run((&self.memory).due(NOW.get(), next)).unwrap().unwrap();
-            for record in page.records {
-                let body = DueRequest::of(&record).event(NOW.get()).to_string();
-                self.send(record.looked_at_by(), body, SignedDuration::ZERO);
-            }
-            next = page.next;
-            if next.is_none() {
-                break;
-            }
-        }
-        let violating: Vec<_> = self
-            .memory
-            .world()
-            .judgements
-            .iter()
-            .filter(|(_, said)| !said.complies)
-            .map(|((_, bucket), said)| (bucket.clone(), said.recorded_at))
-            .collect();
-        for (bucket, recorded_at) in violating {
-            self.send(Looker::Remediate, judged(&bucket, "NON_COMPLIANT", recorded_at), SignedDuration::ZERO);
-        }
-    }
-
-    /// An hour in which nothing goes wrong: everything is delivered, runbooks end, the detector judges, the sweep sweeps.
+    /// An hour in which nothing goes wrong: everything is delivered, runbooks end, people say yes, the detector judges, the
+    /// sweep sweeps.
     pub(crate) fn fair_hour(&mut self) {
         for _ in 0..20 {
-            while self.deliver(0, usize::MAX).0 {
+            while self.deliver(0, usize::MAX).found {
                 self.check();
             }
             self.end_runbooks();
+            self.approve_all();
             self.judge();
             pass(180);
         }
-        self.sweep();
+        self.sweep(SWEEP, usize::MAX);
     }
 
     pub(crate) fn record(&self, bucket: &str) -> Option<Remediation> {
         self.memory.world().records.get(&key(bucket)).cloned()
     }
 
+    /// The documents that were started, in order.
+    pub(crate) fn started(&self) -> Vec<String> {
+        self.memory.world().started.iter().map(|(_, action)| action.document.clone()).collect()
+    }
+
     /// What always holds, whatever has happened so far.
     pub(crate) fn check(&mut self) {
-        let world = self.memory.world();
-        let policy = world.policy.clone().unwrap();
-        // Never two at once on one resource.
-        let mut busy: BTreeMap<&str, usize> = BTreeMap::new();
-        for execution in world.executions.values().filter(|execution| execution.status == "InProgress") {
-            *busy.entry(execution.parameters["BucketName"][0].as_str()).or_default() += 1;
-        }
-        assert!(busy.values().all(|at_once| *at_once == 1), "two runbooks on one bucket: {busy:?}");
-        // What is counted is what is so.
-        let held = world.records.values().filter(|record| record.state.holds_a_place()).count();
-        let place = Counter::Running(deployment().account, deployment().region).key();
-        let counted = world.counters.get(&place).map_or(0, |counted| counted.taken);
-        assert_eq!(counted, i64::try_from(held).unwrap(), "places");
-        let most = usize::try_from(policy.limits.running).unwrap();
-        let fixing = world.records.values().filter(|r| matches!(r.state, State::Planned | State::Running));
-        assert!(fixing.count() <= most, "more under way than {most}");
-        // Claims by hour never exceed the limit.
-        let mut claims: BTreeMap<(Hour, &str), Vec<u64>> = BTreeMap::new();
-        let mut claimed = BTreeSet::new();
-        for write in world.writes.iter().filter(|write| write.state == State::Planned) {
-            if claimed.insert((write.resource.id.as_str(), write.generation)) {
-                claims.entry((Hour::of(write.updated_at), CONTROL)).or_default().push(write.generation);
-            }
-        }
-        let most = usize::try_from(policy.limits.per_hour.control).unwrap();
-        assert!(claims.values().all(|hour| hour.len() <= most), "more starts in an hour than {most}");
-        // Nothing that someone has to come back to can be forgotten.
-        for record in world.records.values() {
-            let waits = record.state.is_open() || record.state == State::Failed || record.deferred.is_some();
-            assert!(!waits || record.due_at.is_some(), "forgotten: {record:#?}");
-        }
-        // What is waived is never fixed: not even started.
-        for (_, action) in world.started.iter().skip(self.seen_starts) {
-            let bucket = action.parameters["BucketName"][0].as_str();
-            let waived = policy.waivers.iter().any(|waiver| {
-                NOW.get() < waiver.expires && waiver.selector.resource.as_deref() == Some(bucket)
-            });
-            assert!(!waived || action.document.ends_with("-rollback"), "waived, and started");
-        }
-        let seen = world.started.len();
-        drop(world);
-        self.seen_starts = seen;
+        self.seen.check(&self.memory.world(), time());
     }
+}
+
+/// Whether an execution does nothing but ask.
+pub(crate) fn is_question(execution: &Execution) -> bool {
+    deployment().asks(&execution.document)
 }
 
 pub(crate) fn resource(bucket: &str) -> ResourceRef {
@@ -342,6 +390,16 @@ pub(crate) fn resource(bucket: &str) -> ResourceRef {
 
 pub(crate) fn key(bucket: &str) -> String {
     remediation_key(&ControlId::parse(CONTROL).unwrap(), &resource(bucket))
+}
+
+fn status_changed(id: &str, execution: &Execution) -> String {
+    json!({
+        "version": "0", "id": "1", "source": "aws.ssm",
+        "detail-type": "EC2 Automation Execution Status-change Notification", "account": "123456789012",
+        "region": "us-east-1", "time": NOW.get(), "resources": [],
+        "detail": { "ExecutionId": id, "Definition": execution.document, "Status": execution.status },
+    })
+    .to_string()
 }
 
 fn judged(bucket: &str, compliance: &str, at: Timestamp) -> String {

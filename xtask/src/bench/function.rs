@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::endpoint::{Calls, Endpoint};
 use crate::{
-    test::say,
-    tools::{self, Tools, run},
+    test::{Checkout, say},
+    tools::{self, Build, Tools, run},
 };
 
 /// What SAM builds for, and so what the bench runs.
@@ -47,8 +47,12 @@ pub(crate) enum Work {
     Nothing,
 }
 
-/// Builds what is not there: `remediate`, `evaluate`, the empty function, the boto3 handler; in this order.
-pub(crate) fn all(root: &Path, tools: &Tools, endpoint: &Endpoint) -> Result<Vec<Function>, Box<dyn Error>> {
+/// Builds `remediate`, `evaluate`, the empty function, the boto3 handler; in this order.
+pub(crate) fn all(
+    Checkout { root, built }: Checkout<'_>,
+    tools: &Tools,
+    endpoint: &Endpoint,
+) -> Result<Vec<Function>, Box<dyn Error>> {
     if std::env::consts::ARCH != "x86_64" {
         return Err("the bench runs what is built for x86_64; run it on such a machine".into());
     }
@@ -57,9 +61,11 @@ pub(crate) fn all(root: &Path, tools: &Tools, endpoint: &Endpoint) -> Result<Vec
     let rie = emulator(root)?;
     let remediate = root.join(".aws-sam/build/RemediateFunction/bootstrap");
     let evaluate = root.join(".aws-sam/build/EvaluateFunction/bootstrap");
-    if !(remediate.exists() && evaluate.exists()) {
-        say("· building the functions with `sam build` (the first time takes several minutes)");
-        tools.sam_build()?;
+    if !built {
+        say(
+            "· building the functions with `sam build`, as they are shipped (the first time takes a quarter of an hour)",
+        );
+        tools.sam_build(Build::AsShipped)?;
     }
     // Copies, so that a build meanwhile doesn't change what is measured.
     let remediate = kept(&remediate, home.join("remediate"))?;

@@ -14,7 +14,10 @@ mod sandbox;
 
 use std::{error::Error, fs, path::Path};
 
-use crate::{test::say, tools::Tools};
+use crate::{
+    test::{Checkout, say},
+    tools::Tools,
+};
 use endpoint::{Calls, Endpoint};
 use figures::{Figure, Samples};
 use function::{Function, Work};
@@ -34,13 +37,19 @@ struct Events {
 ///
 /// # Errors
 /// When something can't be built or run, or a function does not do its work.
-pub(crate) fn run(root: &Path, json: Option<&Path>, cold: u32, warm: u32) -> Result<String, Box<dyn Error>> {
+pub(crate) fn run(
+    checkout: Checkout<'_>,
+    json: Option<&Path>,
+    cold: u32,
+    warm: u32,
+) -> Result<String, Box<dyn Error>> {
+    let root = checkout.root;
     let tools = Tools::ensure(root)?;
     let mut events = Events::read(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(async {
         let endpoint = Endpoint::start().await?;
-        let functions = function::all(root, &tools, &endpoint)?;
+        let functions = function::all(checkout, &tools, &endpoint)?;
         let mut samples: Vec<_> = functions.iter().map(Samples::of).collect();
         let mut calls = vec![Calls::default(); functions.len()];
         for round in 1..=cold {

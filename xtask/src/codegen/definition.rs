@@ -5,6 +5,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
 
 use super::{
     arns,
+    permissions::ByHand,
     tree::{Located, Node},
 };
 
@@ -35,7 +36,10 @@ pub(crate) struct Definition {
     pub(crate) cost: String,
     pub(crate) reversibility: Reversibility,
     pub(crate) reversibility_note: String,
+    /// What the runbooks have to be allowed, in all ([`super::permissions`]).
     pub(crate) iam: Vec<Permission>,
+    /// What of it a person has written.
+    pub(crate) by_hand: ByHand,
     /// `remediate.yaml`.
     pub(crate) remediate: Located,
     /// `rollback.yaml`.
@@ -97,7 +101,7 @@ pub(crate) struct Permission {
     pub(crate) resources: Vec<String>,
     /// An IAM condition block.
     pub(crate) conditions: Option<Located>,
-    /// Why the resource is `*`.
+    /// Why it is not what the documents say, or not narrower.
     pub(crate) reason: Option<String>,
     pub(crate) line: u64,
 }
@@ -116,7 +120,7 @@ impl std::fmt::Display for Problem {
     }
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "id",
     "title",
     "why",
@@ -132,7 +136,8 @@ const KEYS: [&str; 16] = [
     "cost",
     "reversibility",
     "reversibility_note",
-    "iam",
+    "iam_instead",
+    "iam_extra",
 ];
 
 /// Reads `control.yaml`; `documents` are `remediate.yaml` and `rollback.yaml`. What is missing or wrong goes into
@@ -187,7 +192,11 @@ pub(crate) fn read(
         cost: reader.text(control, "cost"),
         reversibility: reader.word(control, "reversibility").unwrap_or(Reversibility::None),
         reversibility_note: reader.optional_text(control, "reversibility_note").unwrap_or_default(),
-        iam: reader.each(control, "iam", Reader::permission),
+        by_hand: ByHand {
+            instead: reader.each_if_any(control, "iam_instead", Reader::permission),
+            extra: reader.each_if_any(control, "iam_extra", Reader::permission),
+        },
+        iam: Vec::new(),
         remediate,
         rollback,
     };
@@ -272,6 +281,11 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A list that may be left out.
+    fn each_if_any<T>(&mut self, map: &Located, key: &str, read: fn(&mut Self, &Located) -> T) -> Vec<T> {
+        if map.get(key).is_some() { self.each(map, key, read) } else { Vec::new() }
     }
 
     fn each<T>(&mut self, map: &Located, key: &str, read: fn(&mut Self, &Located) -> T) -> Vec<T> {
@@ -379,7 +393,7 @@ mod tests {
     fn everything_wrong_is_listed_at_once_with_its_line() {
         let control = Located::parse(
             "id: other-name\nseverity: dreadful\ncolour: red\ndetection:\n  config_rules:\n    - {identifier: X}\n\
-             iam:\n  - {action: 's3:GetObject', resource: 1}\n",
+             iam_extra:\n  - {action: 's3:GetObject', resource: 1}\n",
         )
         .unwrap();
         let nothing = Located { line: 1, node: Node::Null };

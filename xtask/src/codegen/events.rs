@@ -14,18 +14,9 @@ const LONGEST_NAMES: usize = 1700;
 
 /// `infra/generated/events.yaml`.
 pub(crate) fn generate(controls: &[Definition]) -> String {
-    let mut services: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for call in controls.iter().flat_map(|control| &control.api_calls) {
-        services.entry(&call.service).or_default().insert(&call.name);
-    }
-    let mut resources = Vec::new();
-    for (source, names) in services {
-        let service = source.trim_end_matches(".amazonaws.com");
-        for (index, chunk) in chunks(&names).into_iter().enumerate() {
-            let name = if index == 0 { service.to_owned() } else { format!("{service}-{}", index + 1) };
-            resources.push((format!("{}CallsRule", logical(&name)), rule(&name, service, source, &chunk)));
-        }
-    }
+    let rules = patterns(controls).into_iter();
+    let resources =
+        rules.map(|(name, pattern)| (format!("{}CallsRule", logical(&name)), rule(&name, pattern))).collect();
     template(
         "Plumb: the API calls after which a resource is worth a look",
         vec![
@@ -36,6 +27,23 @@ pub(crate) fn generate(controls: &[Definition]) -> String {
         resources,
         vec![],
     )
+}
+
+/// The event patterns, by the name of their service, numbered from the second on.
+pub(crate) fn patterns(controls: &[Definition]) -> Vec<(String, Yaml)> {
+    let mut services: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for call in controls.iter().flat_map(|control| &control.api_calls) {
+        services.entry(&call.service).or_default().insert(&call.name);
+    }
+    let mut patterns = Vec::new();
+    for (source, names) in services {
+        let service = source.trim_end_matches(".amazonaws.com");
+        for (index, chunk) in chunks(&names).into_iter().enumerate() {
+            let name = if index == 0 { service.to_owned() } else { format!("{service}-{}", index + 1) };
+            patterns.push((name, pattern(service, source, &chunk)));
+        }
+    }
+    patterns
 }
 
 /// The names, split so that each part fits a pattern.
@@ -56,17 +64,20 @@ fn chunks<'a>(names: &BTreeSet<&'a str>) -> Vec<Vec<&'a str>> {
 }
 
 /// A call with an `errorCode` changed nothing, so it is left out.
-fn rule(name: &str, service: &str, source: &str, calls: &[&str]) -> Yaml {
+fn pattern(service: &str, source: &str, calls: &[&str]) -> Yaml {
     let detail = map([
         ("eventSource", list([text(source)])),
         ("eventName", list(calls.iter().copied().map(text))),
         ("errorCode", list([map([("exists", Yaml::Bool(false))])])),
     ]);
-    let pattern = map([
+    map([
         ("source", list([text(format!("aws.{service}"))])),
         ("detail-type", list([text("AWS API Call via CloudTrail")])),
         ("detail", detail),
-    ]);
+    ])
+}
+
+fn rule(name: &str, pattern: Yaml) -> Yaml {
     let target = map([
         ("Id", text("findings")),
         ("Arn", reference("FindingsQueueArn")),
@@ -85,7 +96,7 @@ fn rule(name: &str, service: &str, source: &str, calls: &[&str]) -> Yaml {
             "Properties",
             map([
                 ("Name", prefixed(&format!("calls-{name}"))),
-                ("Description", text(format!("Calls to {source} that may make a violation, to Plumb"))),
+                ("Description", text(format!("Calls to {name} that may make a violation, to Plumb"))),
                 ("State", text("ENABLED")),
                 ("EventPattern", pattern),
                 ("Targets", list([target])),

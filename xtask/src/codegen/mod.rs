@@ -6,6 +6,9 @@ mod config_rules;
 mod custom_rules;
 mod definition;
 mod events;
+mod guard_policies;
+mod member;
+mod permissions;
 mod policy;
 mod reference;
 mod registry;
@@ -63,7 +66,8 @@ fn generate(root: &Path, controls: &[Definition]) -> Result<Vec<Generated>, Box<
         ("crates/catalogue/src/generated.rs", catalogue::generate(controls)?),
         ("infra/generated/runbooks.yaml", runbooks::generate(controls)),
         ("infra/generated/roles.yaml", roles::generate(controls)),
-        ("infra/generated/config-rules.yaml", config_rules::generate(controls)),
+        ("infra/generated/config-rules.yaml", config_rules::generate(controls, &guard_policies::load(root)?)),
+        ("infra/member.yaml", member::generate(controls)),
         ("infra/generated/events.yaml", events::generate(controls)),
         ("crates/rules/src/rules/mod.rs", custom_rules::generate(root)?),
         ("infra/generated/policy.yaml", policy::generate()?),

@@ -5,7 +5,7 @@ use std::error::Error;
 use serde_json::{Value, json};
 
 use super::{
-    template::{parameter, template},
+    template::{boundary, boundary_condition, parameter, role_parameters, template},
     yaml::{Yaml, list, map, reference, sub, text},
 };
 
@@ -44,18 +44,15 @@ pub(crate) fn generate() -> Result<String, Box<dyn Error>> {
     let id = |what: &str| map([("Value", reference(what))]);
     Ok(template(
         "Plumb: the policy, delivered by AWS AppConfig",
-        vec![
-            ("Policy", parameter("What Plumb may do, as JSON")),
-            ("AlarmArn", parameter("ARN of the alarm that rolls a policy back")),
-            ("PermissionsBoundary", parameter("ARN of a permissions boundary for the role; empty for none")),
-        ],
-        vec![(
-            "HasPermissionsBoundary",
-            map([(
-                "Fn::Not",
-                list([map([("Fn::Equals", list([reference("PermissionsBoundary"), text("")]))])]),
-            )]),
-        )],
+        [
+            vec![
+                ("Policy", parameter("What Plumb may do, as JSON")),
+                ("AlarmArn", parameter("ARN of the alarm that rolls a policy back")),
+            ],
+            role_parameters(),
+        ]
+        .concat(),
+        vec![boundary_condition()],
         resources(validator()?).into_iter().map(|(name, resource)| (name.to_owned(), resource)).collect(),
         vec![
             ("Application", id("Application")),
@@ -199,17 +196,8 @@ fn alarm_role() -> Yaml {
                         ),
                     ]),
                 ),
-                (
-                    "PermissionsBoundary",
-                    map([(
-                        "Fn::If",
-                        list([
-                            text("HasPermissionsBoundary"),
-                            reference("PermissionsBoundary"),
-                            reference("AWS::NoValue"),
-                        ]),
-                    )]),
-                ),
+                ("Path", reference("RolePath")),
+                boundary(),
                 (
                     "Policies",
                     list([map([

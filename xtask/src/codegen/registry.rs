@@ -6,7 +6,7 @@ use plumb_automation::Document;
 
 use super::{
     definition::{self, Definition, Problem},
-    rules,
+    permissions, rules,
     tree::Located,
 };
 
@@ -99,7 +99,12 @@ fn load_one(root: &Path, folder: &str, problems: &mut Vec<Problem>) -> Option<De
         let what = "no case; add at least one event that fires and one that must not".to_owned();
         problems.push(Problem { file: format!("{folder}/cases"), line: 0, what });
     }
-    definition::read(folder, &control?, (remediate?, rollback?), problems)
+    let ((remediate, fixes), (rollback, restores)) = (remediate?, rollback?);
+    let mut definition = definition::read(folder, &control?, (remediate, rollback), problems)?;
+    let documents: Vec<Document> = [fixes, restores].into_iter().flatten().collect();
+    let file = format!("{folder}/control.yaml");
+    definition.iam = permissions::derive(&documents, &definition.by_hand, &file, problems);
+    Some(definition)
 }
 
 fn parse(root: &Path, folder: &str, name: &str, problems: &mut Vec<Problem>) -> Option<Located> {
@@ -113,14 +118,18 @@ fn parse(root: &Path, folder: &str, name: &str, problems: &mut Vec<Problem>) -> 
 }
 
 /// A runbook also has to be one for the engine that proves it.
-fn parse_document(root: &Path, folder: &str, name: &str, problems: &mut Vec<Problem>) -> Option<Located> {
+fn parse_document(
+    root: &Path,
+    folder: &str,
+    name: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<(Located, Option<Document>)> {
     let parsed = parse(root, folder, name, problems)?;
     let file = format!("{folder}/{name}");
     let text = fs::read_to_string(root.join(&file)).unwrap_or_default();
-    if let Err(error) = Document::parse(&text) {
-        problems.push(Problem { file, line: error.place.line, what: error.message });
-    }
-    Some(parsed)
+    let document = Document::parse(&text)
+        .map_err(|error| problems.push(Problem { file, line: error.place.line, what: error.message }));
+    Some((parsed, document.ok()))
 }
 
 fn first_line(text: &str) -> String {

@@ -4,34 +4,25 @@ use std::collections::BTreeSet;
 
 use super::{
     definition::{Definition, Permission},
-    template::{logical, tags, template},
+    template::{boundary, boundary_condition, logical, role_parameters, tags, template},
     tree::Located,
     yaml::{Yaml, list, map, reference, sub, text},
 };
 
 /// `infra/generated/roles.yaml`.
 pub(crate) fn generate(controls: &[Definition]) -> String {
-    let boundary = map([
-        ("Type", text("String")),
-        ("Description", text("ARN of a permissions boundary for every role; empty for none")),
-        ("Default", text("")),
-    ]);
-    let has_boundary =
-        map([("Fn::Not", list([map([("Fn::Equals", list([reference("PermissionsBoundary"), text("")]))])]))]);
     template(
         "Plumb: the roles that its runbooks assume, one per control",
-        vec![("PermissionsBoundary", boundary)],
-        vec![("HasPermissionsBoundary", has_boundary)],
+        role_parameters(),
+        vec![boundary_condition()],
         controls.iter().map(|control| (format!("{}Role", logical(&control.id)), role(control))).collect(),
         vec![],
     )
 }
 
-/// The planner computes the role's ARN, so it has no path but `/`. The Region is in the name because IAM's names are
-/// the account's and a stack is a Region's.
-fn role(control: &Definition) -> Yaml {
-    let boundary =
-        list([text("HasPermissionsBoundary"), reference("PermissionsBoundary"), reference("AWS::NoValue")]);
+/// The planner computes the role's ARN, so its name is given. The Region is in it because IAM's names are the account's
+/// and a stack is a Region's.
+pub(crate) fn role(control: &Definition) -> Yaml {
     let policy = map([
         ("PolicyName", text("runbook")),
         ("PolicyDocument", map([("Version", text("2012-10-17")), ("Statement", statements(control))])),
@@ -44,7 +35,8 @@ fn role(control: &Definition) -> Yaml {
                 ("RoleName", sub(format!("${{Prefix}}-${{AWS::Region}}-{}", control.id))),
                 ("Description", text(format!("Plumb's runbooks for {}: {}", control.id, control.title))),
                 ("AssumeRolePolicyDocument", trust()),
-                ("PermissionsBoundary", map([("Fn::If", boundary)])),
+                ("Path", reference("RolePath")),
+                boundary(),
                 ("Policies", list([policy])),
                 ("Tags", tags(&control.id)),
             ]),

@@ -43,6 +43,33 @@ pub(crate) fn parameter(description: &str) -> Yaml {
     map([("Type", text("String")), ("Description", text(description))])
 }
 
+/// The parameters of a template that makes roles: their permissions boundary and their path.
+pub(crate) fn role_parameters() -> Vec<(&'static str, Yaml)> {
+    let defaulting = |description: &str, default: &str| {
+        map([("Type", text("String")), ("Description", text(description)), ("Default", text(default))])
+    };
+    vec![
+        (
+            "PermissionsBoundary",
+            defaulting("ARN of a permissions boundary for every role; empty for none", ""),
+        ),
+        ("RolePath", defaulting("IAM path of every role", "/")),
+    ]
+}
+
+/// The condition on which [`boundary`] depends.
+pub(crate) fn boundary_condition() -> (&'static str, Yaml) {
+    let none = map([("Fn::Equals", list([reference("PermissionsBoundary"), text("")]))]);
+    ("HasPermissionsBoundary", map([("Fn::Not", list([none]))]))
+}
+
+/// The permissions boundary of a role, if the stack has one.
+pub(crate) fn boundary() -> (&'static str, Yaml) {
+    let either =
+        list([text("HasPermissionsBoundary"), reference("PermissionsBoundary"), reference("AWS::NoValue")]);
+    ("PermissionsBoundary", map([("Fn::If", either)]))
+}
+
 /// `bucket-public-access` to `BucketPublicAccess`: a logical id.
 pub(crate) fn logical(name: &str) -> String {
     name.split(|c: char| !c.is_ascii_alphanumeric())

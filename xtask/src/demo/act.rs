@@ -192,7 +192,7 @@ impl<'a> Stage<'a> {
             "version": "0", "id": "rollback", "source": RollbackRequest::SOURCE,
             "detail-type": RollbackRequest::DETAIL_TYPE,
             "account": resource.account, "region": resource.region, "time": Timestamp::now(), "resources": [],
-            "detail": { "control": violation.control.id, "resource": resource, "requested_by": "the demo" },
+            "detail": { "control": violation.control.id, "resource": resource, "generation": 1, "requested_by": "the demo" },
         }))
         .await
     }

@@ -19,6 +19,9 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// What it shows.
     pub(crate) why: String,
+    /// Whether it comes out the same a second time: then the emulator is tried with it, too.
+    #[serde(default)]
+    pub(crate) repeatable: bool,
     /// What the function is invoked with.
     pub(crate) event: Value,
     /// What its answer holds, by JSON Pointer.

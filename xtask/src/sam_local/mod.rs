@@ -19,16 +19,13 @@ use serde_json::{Map, Value, json};
 use tokio::{io::AsyncBufReadExt as _, process::Command};
 
 use crate::{
-    account::{Account, blocking, text},
+    account::{Account, BUILT, blocking, text},
     bench::rie::{self, Rie},
     test::{Checkout, Tally, say},
     tools::{Tools, run},
 };
 use case::Case;
 use network::Network;
-
-/// What SAM built.
-const TEMPLATE: &str = ".aws-sam/build/template.yaml";
 
 /// How long `sam local start-lambda` may take to listen.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -52,6 +49,12 @@ async fn invoke_all(root: &Path, account: &Account, cases: &[Case]) -> Result<Ta
     for function in variables.keys().filter(|name| cases.iter().all(|case| case.function != **name)) {
         say(&format!("FAILED {function}: no case in tests/sam-local/{function}"));
         tally.failed += 1;
+    }
+    for function in variables.keys() {
+        if !cases.iter().any(|case| case.repeatable && case.function == *function) {
+            say(&format!("FAILED {function}: no case of it is repeatable"));
+            tally.failed += 1;
+        }
     }
     if !image::engine() {
         say("skipped: Docker's engine does not answer, so the SAM CLI can't invoke; the emulator does");
@@ -79,6 +82,11 @@ async fn invoke_all(root: &Path, account: &Account, cases: &[Case]) -> Result<Ta
         say(&format!("       {:.1} s", started.elapsed().as_secs_f64()));
     }
     network.close()?;
+    // What stands in for the engine where there is none has to be seen working, too.
+    for case in cases.iter().filter(|case| case.repeatable) {
+        let answer = under_rie(root, account, case, &variables).await;
+        judge(account, case, "emulator", answer, &mut tally).await;
+    }
     Ok(tally)
 }
 
@@ -160,7 +168,7 @@ impl Files {
 
 /// The arguments that both of SAM's commands take.
 fn shared(files: &Files, network: &Network) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["--template".into(), TEMPLATE.into(), "--skip-pull-image".into()];
+    let mut arguments: Vec<OsString> = vec!["--template".into(), BUILT.into(), "--skip-pull-image".into()];
     arguments.extend(["--docker-network".into(), network.name.clone().into()]);
     arguments.extend(["--env-vars".into(), files.variables.clone().into()]);
     arguments

@@ -20,6 +20,11 @@ pub enum ValueType {
 }
 
 impl ValueType {
+    /// Whether it is one of the lists.
+    pub(crate) fn is_list(self) -> bool {
+        matches!(self, Self::StringList | Self::MapList)
+    }
+
     /// AWS's word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     document::ValueType,
-    lint::models::{Models, Service, Shape, lacks, shape_at, word},
+    models::{Models, Service, Shape, lacks, shape_at, takes, word},
 };
 
 /// As deep as values are looked into.
@@ -152,7 +152,7 @@ impl Check<'_> {
                 let Some(of) = &shape.of else { return };
                 for (index, item) in items.iter().enumerate() {
                     // A list that isn't known is spliced.
-                    let spliced = matches!(unknown::kind_of(item), Some(Kind::Of(kind)) if is_list(kind));
+                    let spliced = matches!(unknown::kind_of(item), Some(Kind::Of(kind)) if kind.is_list());
                     if !spliced {
                         self.value(of, item, &format!("{path}[{index}]"), depth + 1);
                     }
@@ -163,15 +163,7 @@ impl Check<'_> {
                 self.may_fail(format!("`{path}` of `{}` is a list, and the API wants {wanted}", self.name));
             }
             (kind, value) => {
-                let fits = match kind {
-                    "structure" | "map" | "list" => false,
-                    "boolean" => value.is_boolean(),
-                    "integer" | "long" => value.is_i64() || value.is_u64(),
-                    "float" | "double" => value.is_number(),
-                    "timestamp" => value.is_string() || value.is_number(),
-                    _ => value.is_string(),
-                };
-                if !fits {
+                if !takes(kind, value) {
                     let message = format!(
                         "`{path}` of `{}` is `{}`, and the API wants {wanted}",
                         self.name,
@@ -194,14 +186,10 @@ impl Check<'_> {
     }
 }
 
-fn is_list(kind: ValueType) -> bool {
-    matches!(kind, ValueType::StringList | ValueType::MapList)
-}
-
 fn fits(kind: ValueType, shape: &str) -> bool {
     match shape {
         "structure" | "map" => kind == ValueType::StringMap,
-        "list" => is_list(kind),
+        "list" => kind.is_list(),
         "boolean" => kind == ValueType::Boolean,
         "integer" | "long" | "float" | "double" => kind == ValueType::Integer,
         "any" => true,

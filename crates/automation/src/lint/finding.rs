@@ -171,7 +171,7 @@ pub(super) fn meant<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// " (did you mean `x`?)", or nothing.
-pub(super) fn hint<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     meant(name, names).map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default()
 }
 

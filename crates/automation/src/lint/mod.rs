@@ -1,9 +1,9 @@
 //! The linter: what is wrong with a document, where, and what to do about it.
 
 pub(crate) mod actions;
-mod finding;
+pub(crate) mod finding;
 mod flow;
-pub(crate) mod models;
+mod models;
 mod outline;
 mod references;
 mod source;
@@ -11,8 +11,8 @@ mod steps;
 
 use std::collections::BTreeSet;
 
+pub use crate::models::Models;
 pub use finding::{Code, Finding, Severity};
-pub use models::Models;
 
 use crate::document::{Document, Place, node::Node};
 use finding::Findings;

@@ -1,8 +1,7 @@
-//! AWS's APIs as botocore's models describe them, and checking steps against them.
+//! Steps against botocore's models of the APIs that they call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -15,48 +14,10 @@ use crate::{
         Document, ValueType,
         node::{Kind, Node},
     },
+    models::{Models, Operation, Service, Shape, lacks, takes, word},
     names::snake_case,
     template::{Reference, references},
 };
-
-/// What is known of the APIs that some documents call: the answer to [`api_calls`](super::api_calls).
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Models {
-    /// boto3's services by name; null for a name that isn't one.
-    pub(crate) services: BTreeMap<String, Option<Service>>,
-    /// The names of all services.
-    #[serde(default)]
-    names: Vec<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Service {
-    /// The operations that were asked for, by their name.
-    pub(crate) operations: BTreeMap<String, Operation>,
-    /// The names of all operations.
-    names: Vec<String>,
-    pub(crate) shapes: BTreeMap<String, Shape>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Operation {
-    pub(crate) input: Option<String>,
-    pub(crate) output: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Shape {
-    #[serde(rename = "type")]
-    pub(crate) kind: String,
-    #[serde(default)]
-    pub(crate) members: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(crate) required: Vec<String>,
-    #[serde(default)]
-    pub(crate) of: Option<String>,
-    #[serde(default, rename = "enum")]
-    pub(crate) words: Vec<String>,
-}
 
 impl Service {
     /// The name of an operation, however it is spelt.
@@ -255,7 +216,7 @@ impl Check<'_, '_> {
                 let Some(of) = &shape.of else { return };
                 for (index, item) in items.iter().enumerate() {
                     // A reference to a list is spliced.
-                    if self.type_of(item.as_text().unwrap_or_default()).is_some_and(is_list) {
+                    if self.type_of(item.as_text().unwrap_or_default()).is_some_and(ValueType::is_list) {
                         continue;
                     }
                     self.value(of, item, &format!("{path}[{index}]"), depth + 1);
@@ -267,14 +228,7 @@ impl Check<'_, '_> {
             (kind, Kind::List(items)) if items.len() == 1 => wrong(self, Code::LooseApiType, word(kind)),
             (kind, Kind::Map(_) | Kind::List(_)) => wrong(self, Code::WrongApiType, word(kind)),
             (kind, Kind::Scalar(value)) => {
-                let fits = match kind {
-                    "boolean" => value.is_boolean(),
-                    "integer" | "long" => value.is_i64() || value.is_u64(),
-                    "float" | "double" => value.is_number(),
-                    "timestamp" => value.is_string() || value.is_number(),
-                    _ => value.is_string(),
-                };
-                if !fits {
+                if !takes(kind, value) {
                     wrong(self, Code::LooseApiType, word(kind));
                 } else if !shape.words.is_empty()
                     && let Some(text) = value.as_str()
@@ -300,7 +254,7 @@ impl Check<'_, '_> {
         let Some(kind) = self.type_of(text) else { return };
         let fits = match shape.kind.as_str() {
             "structure" | "map" => kind == ValueType::StringMap,
-            "list" => is_list(kind),
+            "list" => kind.is_list(),
             "boolean" => kind == ValueType::Boolean,
             "integer" | "long" | "float" | "double" => kind == ValueType::Integer,
             "any" => true,
@@ -340,21 +294,6 @@ impl Check<'_, '_> {
     }
 }
 
-fn is_list(kind: ValueType) -> bool {
-    matches!(kind, ValueType::StringList | ValueType::MapList)
-}
-
-pub(crate) fn word(kind: &str) -> &'static str {
-    match kind {
-        "structure" | "map" => "a map",
-        "list" => "a list",
-        "boolean" => "a Boolean",
-        "integer" | "long" => "a whole number",
-        "float" | "double" => "a number",
-        _ => "text",
-    }
-}
-
 /// Whether the selectors of a step select what the API's answer has, as far as they are plain paths.
 fn outputs(step: &Step<'_>, service: &Service, operation: &Operation, api: &str, found: &mut Findings) {
     let property = step.input("PropertySelector").and_then(|node| Some((node.place, node.as_text()?)));
@@ -368,54 +307,4 @@ fn outputs(step: &Step<'_>, service: &Service, operation: &Operation, api: &str,
             found.add(Code::UnknownApiOutput, at, message, "see the API's response");
         }
     }
-}
-
-/// The first member of a plain path that isn't there, with a hint.
-pub(crate) fn lacks(service: &Service, answer: &str, selector: &str) -> Option<(String, String)> {
-    match follow(service, answer, selector) {
-        Followed::Missing(missing) => Some(missing),
-        Followed::To(_) | Followed::Unclear => None,
-    }
-}
-
-/// The shape at the end of a plain path.
-pub(crate) fn shape_at<'s>(service: &'s Service, answer: &str, selector: &str) -> Option<&'s Shape> {
-    match follow(service, answer, selector) {
-        Followed::To(shape) => Some(shape),
-        Followed::Missing(_) | Followed::Unclear => None,
-    }
-}
-
-/// Where a selector leads in the shape of an answer.
-enum Followed<'s> {
-    To(&'s Shape),
-    Missing((String, String)),
-    Unclear,
-}
-
-fn follow<'s>(service: &'s Service, answer: &str, selector: &str) -> Followed<'s> {
-    if selector.contains("..") || selector.contains(['*', '?', '\'', '"', ':', '{', '(']) {
-        return Followed::Unclear;
-    }
-    let path = selector.trim().strip_prefix('$').unwrap_or(selector.trim());
-    let Some(mut shape) = service.shapes.get(answer) else { return Followed::Unclear };
-    for segment in path.split(['.', '[', ']']).filter(|segment| !segment.is_empty()) {
-        let next = match shape.kind.as_str() {
-            "structure" if segment == "ResponseMetadata" => None,
-            "structure" if !shape.members.contains_key(segment) => {
-                let hint = hint(segment, shape.members.keys().map(String::as_str));
-                return Followed::Missing((segment.to_owned(), hint));
-            }
-            "structure" => shape.members.get(segment),
-            "map" => shape.of.as_ref(),
-            "list" if segment.parse::<i64>().is_ok() => shape.of.as_ref(),
-            // Text may be JSON that AWS looks into; whether it does isn't known.
-            _ => None,
-        };
-        match next.and_then(|next| service.shapes.get(next)) {
-            Some(next) => shape = next,
-            None => return Followed::Unclear,
-        }
-    }
-    Followed::To(shape)
 }

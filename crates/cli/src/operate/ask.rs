@@ -34,13 +34,14 @@ pub(crate) async fn rollback(
     let control = control.ok_or_else(|| {
         Failure::Failed(format!("this version of Plumb has no control `{}`", record.control))
     })?;
-    let decision = plumb_planner::plan_rollback(control, &connection.deployment, &record);
+    let decision = plumb_planner::plan_rollback(control, &connection.deployment, &record, record.generation);
     if decision.action.is_none() {
         return Err(Failure::Failed(format!("{} can't be undone: {}", record.key(), decision.reason)));
     }
     let request = RollbackRequest {
         control: record.control.clone(),
         resource: record.resource.clone(),
+        generation: record.generation,
         requested_by: connection.caller.clone(),
     };
     send(&connection, &record, RollbackRequest::DETAIL_TYPE, json!(request)).await?;
@@ -62,6 +63,7 @@ pub(crate) async fn clear(out: &mut dyn Write, at: &Where, which: &Which, json: 
     let request = ClearRequest {
         control: record.control.clone(),
         resource: record.resource.clone(),
+        generation: record.generation,
         requested_by: connection.caller.clone(),
     };
     send(&connection, &record, ClearRequest::DETAIL_TYPE, json!(request)).await?;

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, process::Command};
 
 use plumb_aws::{Aws, Credentials, Settings, TellSettings, operator};
-use plumb_model::{AccountId, Deployment, Region};
+use plumb_model::{AccountId, Deployment, Members, Region};
 
 use super::Where;
 use crate::{failure::Failure, partition::partition};
@@ -32,6 +32,8 @@ impl Connection {
             account: nobody()?,
             region,
             prefix: String::new(),
+            role_path: String::new(),
+            members: Members::Nobody,
         };
         let settings = |deployment: Deployment| {
             let mut settings = Settings::of(deployment, credentials.clone());
@@ -51,9 +53,18 @@ impl Connection {
         let account = AccountId::parse(caller.account)
             .map_err(|error| Failure::Failed(format!("the account that STS names: {error}")))?;
         let prefix = stack.parameters.get("Prefix").cloned().unwrap_or_else(|| "plumb".to_owned());
-        let deployment = Deployment { account, prefix, ..deployment };
+        let role_path = stack.parameters.get("RolePath").cloned().unwrap_or_else(|| "/".to_owned());
+        let members = stack.parameters.get("Members").map_or("", String::as_str);
+        let members = Members::parse(members)
+            .map_err(|error| Failure::Failed(format!("the stack's parameter `Members` is {error}")))?;
+        let deployment = Deployment { account, prefix, role_path, members, ..deployment };
+        let external_id = stack.parameters.get("ExternalId").filter(|id| !id.is_empty()).cloned();
         Ok(Self {
-            aws: Aws::new(settings(deployment.clone())),
+            aws: Aws::new(Settings {
+                external_id,
+                config_aggregator: stack.outputs.get("ConfigAggregator").cloned(),
+                ..settings(deployment.clone())
+            }),
             deployment,
             caller: caller.arn,
             stack: at.stack.clone(),

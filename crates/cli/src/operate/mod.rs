@@ -4,6 +4,7 @@ mod ask;
 mod connect;
 mod dlq;
 mod explain;
+mod gameday;
 mod history;
 mod plan;
 mod read_only;
@@ -136,11 +137,36 @@ pub(crate) enum Command {
         The file then has to be deployed; until it is, nothing is waived."
     )]
     Waive(Waive),
+    /// Break the game day's own resources on purpose, and measure how soon Plumb knew and mended them
+    #[command(
+        after_help = "Needs the stack of infra/fis.yaml and a policy under which its resources are fixed; else nothing is broken. \
+        Exit code 0 only if all were fixed in time.\n\n\
+        Examples:\n  plumb gameday --game plumb-gameday\n  plumb gameday --throttled --json\n  plumb gameday --without-fis"
+    )]
+    Gameday(Gameday),
     /// Dead letters: what could not be worked on, why, and what to do
     Dlq {
         #[command(subcommand)]
         command: Dlq,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Gameday {
+    #[command(flatten)]
+    at: Where,
+    /// The stack of infra/fis.yaml
+    #[arg(long, default_value = "plumb-gameday", value_name = "NAME")]
+    game: String,
+    /// While the security group's runbook is throttled
+    #[arg(long, conflicts_with = "without_fis")]
+    throttled: bool,
+    /// Start the document that breaks by yourself: no AWS FIS, no stop condition
+    #[arg(long)]
+    without_fis: bool,
+    /// How long to wait for Plumb
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    patience: u32,
 }
 
 #[derive(Debug, Args)]
@@ -219,6 +245,7 @@ pub(crate) fn run(out: &mut dyn Write, command: &Command, json: bool) -> Result<
             Command::Reject { which, at, comment } => {
                 ask::answer(out, at, which, false, comment.as_deref(), json).await
             }
+            Command::Gameday(asked) => Box::pin(gameday::run(out, asked, json)).await,
             Command::Dlq { command: Dlq::List { at } } => dlq::list(out, at, json).await,
             Command::Dlq { command: Dlq::Redrive { at, id, all } } => {
                 dlq::redrive(out, at, id, *all, json).await

@@ -6,7 +6,7 @@ use std::{
 };
 
 use plumb_aws::Config;
-use plumb_model::Decision;
+use plumb_model::{Decision, ResourceRef};
 use plumb_ports::NonCompliant as _;
 
 use super::{
@@ -36,9 +36,10 @@ pub(crate) async fn run(
     }
     let connection = Connection::open(at).await?;
     let home = &connection.deployment;
-    let config = Config::new(&connection.aws, home.account.clone(), home.region.clone());
+    let config = Config(&connection.aws);
     let remediate = ReadOnly::new(&connection)?;
     let (mut decisions, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut undecided: Option<(usize, ResourceRef, Failure)> = None;
     for known in plumb_catalogue::controls().iter().filter(|known| control.is_none_or(|id| id == known.id)) {
         for rule in plumb_sweep::rules(known, home) {
             let mut next = None;
@@ -47,7 +48,18 @@ pub(crate) async fn run(
                     config.non_compliant(&rule, next).await.map_err(|error| failed(&error))?;
                 for resource in resources {
                     let event = plumb_sweep::event(&rule, &resource, jiff::Timestamp::now());
-                    let decided = remediate.decide(&event.to_string()).await?;
+                    // In a member the operator may not see what the decision depends on; the others are decided all the same.
+                    let decided = match remediate.decide(&event.to_string()).await {
+                        Ok(decided) => decided,
+                        Err(why) if home.is_home(&resource.place()) => return Err(why),
+                        Err(why) => {
+                            undecided = match undecided {
+                                None => Some((1, resource, why)),
+                                Some((others, first, why)) => Some((others.saturating_add(1), first, why)),
+                            };
+                            continue;
+                        }
+                    };
                     decisions.extend(decided.into_iter().filter(|decision| {
                         seen.insert((decision.control.clone(), decision.resource.clone()))
                     }));
@@ -60,9 +72,16 @@ pub(crate) async fn run(
         }
     }
     if json {
-        return json_pretty(out, &decisions);
+        json_pretty(out, &decisions)?;
+    } else {
+        write(out, &decisions, everything)?;
     }
-    write(out, &decisions, everything)
+    match undecided {
+        None => Ok(()),
+        Some((number, first, why)) => Err(Failure::Failed(format!(
+            "{number} in members could not be decided, the first of them {first}: {why}; `remediate` itself can see them"
+        ))),
+    }
 }
 
 fn write(out: &mut dyn Write, decisions: &[Decision], everything: bool) -> Result<(), Failure> {

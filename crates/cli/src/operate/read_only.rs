@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use plumb_aws::{Automation, DeliveredPolicy, DynamoLedger, PolicyProfile, Surroundings};
 use plumb_model::{
-    Action, Change, Count, Counter, Decision, Execution, Looker, PinnedDocument, Remediation, Usage,
+    Action, Change, Count, Counter, Decision, Execution, Looker, PinnedDocument, Place, Remediation, Usage,
 };
 use plumb_ports::{Approvals, Ledger, Page, PortError, ReadAutomation, SendLater, StartAutomation, Written};
 use plumb_remediate::Remediator;
@@ -150,8 +150,8 @@ impl StartAutomation for Eyes<'_> {
 }
 
 impl ReadAutomation for Eyes<'_> {
-    async fn execution(&self, execution_id: &str) -> Result<Execution, PortError> {
-        self.0.execution(execution_id).await
+    async fn execution(&self, place: &Place, execution_id: &str) -> Result<Execution, PortError> {
+        self.0.execution(place, execution_id).await
     }
 }
 

@@ -31,6 +31,10 @@ pub(crate) enum PolicyCommand {
     #[command(after_help = "Example:\n  plumb policy json policy.yaml > policy.json\n  \
         aws appconfig create-hosted-configuration-version --content fileb://policy.json --content-type application/json …")]
     Json(PolicyFile),
+    /// Write what `sam deploy` needs of a policy: the policy itself, and the controls that are off everywhere and so need no AWS Config rule
+    #[command(after_help = "One parameter a line, quoted for xargs; with --json an object of both.\n\n\
+        Example:\n  plumb policy parameters policy.yaml | xargs sam deploy --parameter-overrides")]
+    Parameters(PolicyFile),
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::io::Write;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use plumb_automation::located::Place;
 use plumb_catalogue::controls;
-use plumb_model::{Control, Policy, Problem, Selector};
+use plumb_model::{Control, Policy, Problem, SSM_RUNNING, Selector};
 use serde_json::{Value, json};
 
 use super::{
@@ -72,6 +72,12 @@ fn doubts(policy: &Policy, now: Timestamp) -> Vec<Problem> {
             let hours = waiver.expires.duration_since(now).as_hours();
             doubt(place, format!("is near: the waiver ends in {} days; ask {}", hours / 24, waiver.owner));
         }
+    }
+    if policy.limits.running > SSM_RUNNING {
+        let what = format!(
+            "is more than Systems Manager runs at the same time, which is {SSM_RUNNING}: that many count"
+        );
+        doubt("limits.running".to_owned(), what);
     }
     for (place, selector) in policy.selectors() {
         if picked(selector).next().is_none() {

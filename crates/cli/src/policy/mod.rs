@@ -5,6 +5,7 @@ mod explain;
 mod file;
 mod json;
 mod lint;
+mod parameters;
 mod schema;
 mod situation;
 mod test;
@@ -29,5 +30,6 @@ pub(crate) fn run(
         PolicyCommand::Explain(explain) => explain::run(out, explain, now, json),
         PolicyCommand::Test(test) => test::run(out, test, json),
         PolicyCommand::Json(policy) => json::run(out, policy),
+        PolicyCommand::Parameters(policy) => parameters::run(out, policy, json),
     }
 }

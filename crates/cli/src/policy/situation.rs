@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use plumb_model::{
-    Calendar, Control, ControlId, Decision, Deployment, Finding, PinnedDocument, Policy, Remediation,
-    ResourceRef, Source, Standing, Tags,
+    Calendar, Control, ControlId, Decision, Deployment, Finding, Members, PinnedDocument, Policy,
+    Remediation, ResourceRef, Source, Standing, Tags,
 };
 use plumb_planner::{Fact, Facts, Plan};
 
@@ -37,6 +37,7 @@ pub(super) fn finding(control: &Control, resource: ResourceRef, now: Timestamp) 
         standing: Standing::Violating,
         observed_at: Some(now),
         event_id: None,
+        sender: None,
     })
 }
 
@@ -53,6 +54,8 @@ pub(super) fn decide(
         account: finding.resource.account.clone(),
         region: finding.resource.region.clone(),
         prefix: "plumb".to_owned(),
+        role_path: "/".to_owned(),
+        members: Members::Nobody,
     };
     let mut facts = Facts {
         prior: situation.prior.clone(),

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use plumb_catalogue::Heard;
 use plumb_events::{Content, Reading};
 use plumb_model::{
-    AccountId, Calendar, Decision, Deployment, Finding, Outcome, PinnedDocument, Policy, Region, Signal, Tags,
+    AccountId, Calendar, Decision, Deployment, Finding, Members, Outcome, PinnedDocument, Policy, Region,
+    Signal, Tags,
 };
 use plumb_planner::{Fact, Facts, Plan};
 use serde::Serialize;
@@ -130,6 +131,8 @@ impl Judge {
             account: self.account.as_ref().unwrap_or(account).clone(),
             region,
             prefix: self.prefix.clone(),
+            role_path: "/".to_owned(),
+            members: Members::Nobody,
         };
         let mut facts = Facts::new(deployment);
         loop {

@@ -6,6 +6,7 @@
 //! and puts its evaluations with the token that it was given. Everything that is recorded is recorded by one recorder,
 //! `default`, which can't be changed; it begins in a Region when somebody puts a rule there or asks for an item.
 
+mod aggregators;
 mod custom;
 mod diff;
 mod discovery;
@@ -40,20 +41,29 @@ use crate::{
 
 /// The service, made before anything is started.
 pub fn service(context: Context) -> Arc<dyn Service> {
-    Arc::new(Config { evaluator: evaluator::Evaluator::new(context) })
+    Arc::new(Config {
+        aggregators: aggregators::Aggregators::default(),
+        evaluator: evaluator::Evaluator::new(context),
+    })
 }
 
 struct Config {
+    aggregators: aggregators::Aggregators,
     evaluator: evaluator::Evaluator,
 }
 
 impl Service for Config {
     fn answers(&self, operation: &str) -> bool {
-        operations::find(operation).is_some() || discovery::find(operation).is_some()
+        operations::find(operation).is_some()
+            || discovery::find(operation).is_some()
+            || aggregators::answers(operation)
     }
 
     fn handle<'a>(&'a self, request: &'a Request) -> Answer<'a, Result<Value, AwsError>> {
         Box::pin(async move {
+            if aggregators::answers(&request.operation) {
+                return self.aggregators.handle(&self.evaluator.context, request).await;
+            }
             if let Some(operation) = discovery::find(&request.operation) {
                 self.evaluator.begin_recording(&request.region).await;
                 return operation(&self.evaluator.recording, request);
@@ -80,6 +90,10 @@ impl Service for Config {
             query(uri, "region").map_or_else(|| self.evaluator.context.region().to_owned(), Cow::into_owned);
         let names = self.evaluator.schedule_now(&region, query(uri, "rule").as_deref());
         Some(json!({"scheduled": names}))
+    }
+
+    fn regions(&self) -> Vec<String> {
+        self.evaluator.store.regions()
     }
 
     fn started(&self) -> Answer<'_, ()> {

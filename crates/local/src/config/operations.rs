@@ -315,11 +315,11 @@ fn key(resource: &Resource) -> String {
     format!("{} {}", resource.kind, resource.id)
 }
 
-fn required<'a>(request: &'a Request, name: &str) -> Result<&'a str, AwsError> {
+pub(super) fn required<'a>(request: &'a Request, name: &str) -> Result<&'a str, AwsError> {
     text(&request.body, name).ok_or_else(|| invalid(format!("`{name}` is missing")))
 }
 
-fn invalid(message: impl Into<String>) -> AwsError {
+pub(super) fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("InvalidParameterValueException", message)
 }
 

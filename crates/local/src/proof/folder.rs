@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use plumb_automation::{Document, iam::Policy};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -156,7 +157,8 @@ struct Definition {
     resource_type: String,
     detection: Detection,
     runbook: Runbook,
-    iam: Vec<Permission>,
+    #[serde(default)]
+    iam_extra: Vec<Permission>,
 }
 
 #[derive(Deserialize)]
@@ -182,6 +184,14 @@ struct Permission {
     action: String,
 }
 
+/// What the role allows: what is derived from both documents, and what no call of theirs names.
+fn actions(remediate: &str, rollback: &str, extra: Vec<Permission>) -> BTreeSet<String> {
+    let documents: Vec<_> =
+        [remediate, rollback].into_iter().filter_map(|text| Document::parse(text).ok()).collect();
+    let derived = Policy::of(&documents).needs.into_iter().map(|need| need.action);
+    derived.chain(extra.into_iter().map(|permission| permission.action)).collect()
+}
+
 impl ControlFolder {
     /// Reads one control's folder.
     ///
@@ -196,6 +206,8 @@ impl ControlFolder {
             .into_iter()
             .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
             .collect();
+        let (remediate, rollback) =
+            (text(&folder.join("remediate.yaml"))?, text(&folder.join("rollback.yaml"))?);
         let service = folder.parent().and_then(Path::file_name).unwrap_or_default();
         let control = Self {
             id: definition.id,
@@ -208,9 +220,9 @@ impl ControlFolder {
                 .find(|rule| rule.deploy)
                 .map(|rule| rule.name),
             parameters,
-            actions: definition.iam.into_iter().map(|permission| permission.action).collect(),
-            remediate: text(&folder.join("remediate.yaml"))?,
-            rollback: text(&folder.join("rollback.yaml"))?,
+            actions: actions(&remediate, &rollback, definition.iam_extra),
+            remediate,
+            rollback,
             proof,
         };
         control.check().map_err(|what| ProofError::Unreadable { file: folder.join("proof.yaml"), what })?;

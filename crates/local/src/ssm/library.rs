@@ -15,7 +15,7 @@ pub(super) type Shelf = BTreeMap<String, Stored>;
 
 /// The documents of all Regions. Cheap to clone: all clones are one library.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Library(Arc<Mutex<BTreeMap<String, Shelf>>>);
+pub(crate) struct Library(Arc<Mutex<BTreeMap<String, Shelf>>>);
 
 impl Library {
     /// Works on one Region's documents. Nothing that waits may happen inside.
@@ -23,10 +23,10 @@ impl Library {
         work(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(region.to_owned()).or_default())
     }
 
-    /// An Automation document that is to be run.
+    /// An Automation document that an account is to run: its own, or one that is shared with it.
     pub(super) fn runbook(
         &self,
-        region: &str,
+        (caller, region): (&str, &str),
         name: &str,
         version: Option<&str>,
     ) -> Result<ports::Stored, AwsError> {
@@ -38,6 +38,10 @@ impl Library {
                 )
             };
             let stored = shelf.get(short_name(name)).ok_or_else(missing)?;
+            let shared = |with: &str| stored.shared_with.contains(with) || stored.shared_with.contains("all");
+            if stored.owner != caller && !shared(caller) {
+                return Err(missing());
+            }
             let found = stored.version(version).ok_or_else(|| {
                 AwsError::client(
                     "AutomationDefinitionVersionNotFoundException",
@@ -48,6 +52,11 @@ impl Library {
             Ok(ports::Stored { name: stored.name.clone(), version: found.number.to_string(), document })
         })
     }
+}
+
+/// The account in a document's ARN.
+pub(super) fn owner(name: &str) -> Option<&str> {
+    name.strip_prefix("arn:")?.split(':').nth(3).filter(|account| !account.is_empty())
 }
 
 /// The name in a name or an ARN (`arn:aws:ssm:us-east-1:123456789012:document/name`, or `automation-definition/name:1`).
@@ -62,6 +71,7 @@ pub(super) fn short_name(name: &str) -> &str {
 /// The documents of one Region, for the engine.
 pub(super) struct RegionalDocuments {
     pub(super) library: Library,
+    pub(super) account: String,
     pub(super) region: String,
 }
 
@@ -73,7 +83,7 @@ impl Documents for RegionalDocuments {
     ) -> Answer<'a, Result<ports::Stored, DocumentsError>> {
         let found = self
             .library
-            .runbook(&self.region, name, version)
+            .runbook((&self.account, &self.region), name, version)
             .map_err(|error| DocumentsError { code: error.code, message: error.message });
         Box::pin(std::future::ready(found))
     }

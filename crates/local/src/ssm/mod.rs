@@ -23,20 +23,24 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub(crate) use library::Library;
+
 use crate::service::{Answer, AwsError, Context, Request, Service};
 
-/// The service, made before anything is started.
-pub fn service(context: Context) -> Arc<dyn Service> {
+/// The service, made before anything is started; and its documents, which may be shared with other accounts.
+pub(crate) fn service(context: Context) -> (Arc<dyn Service>, Library) {
     let (library, settings) = (library::Library::default(), settings::Settings::default());
     let runner = run::Runner::new(context.clone(), library.clone(), settings.clone());
-    Arc::new(Ssm {
+    let known = library.clone();
+    let service = Arc::new(Ssm {
         context,
         settings,
         library,
         runner,
         ops_items: ops_items::OpsItems::default(),
         calendars: calendars::Calendars::default(),
-    })
+    });
+    (service, known)
 }
 
 struct Ssm {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use plumb_automation::{
     Answer, AwsApi, Document, Environment, Execution, Family, Launcher, Mode, Observer, ParameterError,
     Patient, Ports, Signals, Spread, Start, Status, StepExecution, Stop, Stopper, WireParameters,
-    parameters::Bound,
+    parameters::Bound, ports,
 };
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     alarms::Alarm,
     executions::{Admission, Admitted, Executions, Extras},
-    library::{Library, RegionalDocuments},
+    library::{Library, RegionalDocuments, owner},
     notifications, partition, required,
     settings::Settings,
     signals,
@@ -80,7 +80,7 @@ impl Runner {
         {
             return Ok(id);
         }
-        let stored = self.library.runbook(&request.region, name, text(&request.body, "DocumentVersion"))?;
+        let stored = self.runbook(request, name)?;
         let spread = spread(request, &stored.document)?;
         let (given, own) =
             (wire_parameters(request)?, spread.as_ref().map(Spread::own_parameters).unwrap_or_default());
@@ -140,7 +140,7 @@ impl Runner {
             return;
         }
         let watch = self.watch(&account, &region);
-        let ports = self.ports(Arc::clone(&watch), &region);
+        let ports = self.ports(Arc::clone(&watch), &account, &region);
         let id = start.id.clone();
         let ended = match many {
             Some((spread, given)) => plumb_automation::run_spread(start, spread, given, ports, signals),
@@ -159,6 +159,20 @@ impl Runner {
             },
         };
         watch.ended(&id, ended);
+    }
+
+    /// The document that is to be run; one of another account by its ARN, under which it is known then.
+    fn runbook(&self, request: &Request, name: &str) -> Result<ports::Stored, AwsError> {
+        let (account, version) = (request.account.as_str(), text(&request.body, "DocumentVersion"));
+        let at = (account, request.region.as_str());
+        match owner(name).filter(|owner| *owner != account) {
+            None => self.library.runbook(at, name, version),
+            Some(owner) => {
+                let library = self.context.neighbours().of(owner).map(|owner| owner.library);
+                let stored = library.unwrap_or_default().runbook(at, name, version)?;
+                Ok(ports::Stored { name: name.to_owned(), ..stored })
+            }
+        }
     }
 
     /// `StopAutomationExecution`.
@@ -193,7 +207,7 @@ impl Runner {
         }
     }
 
-    fn ports(&self, watch: Arc<Watch>, region: &str) -> Ports {
+    fn ports(&self, watch: Arc<Watch>, account: &str, region: &str) -> Ports {
         let worker = Arc::new(self.context.worker().clone());
         Ports {
             api: match self.settings.throttled_retry(region) {
@@ -203,6 +217,7 @@ impl Runner {
             scripts: worker,
             documents: Arc::new(RegionalDocuments {
                 library: self.library.clone(),
+                account: account.to_owned(),
                 region: region.to_owned(),
             }),
             clock: Arc::new(WallClock),
@@ -257,9 +272,9 @@ impl Launcher for Runner {
         match family {
             Family::Child => plumb_automation::run(start, ports, signals),
             Family::Sibling => {
-                let (watch, slots) =
-                    (self.watch(&start.environment.account, &region), self.slots(&region, Kind::Single));
-                let ports = self.ports(watch, &region);
+                let account = &start.environment.account;
+                let (watch, slots) = (self.watch(account, &region), self.slots(&region, Kind::Single));
+                let ports = self.ports(watch, account, &region);
                 Box::pin(async move {
                     let _slot = slots.acquire_owned().await;
                     plumb_automation::run(start, ports, signals).await

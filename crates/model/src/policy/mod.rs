@@ -78,6 +78,11 @@ impl Policy {
         mode::most_specific(&self.rules, self.mode, candidate)
     }
 
+    /// Whether a control is off whatever its resource is, so that nobody needs its AWS Config rule.
+    pub fn is_off(&self, control: &Control) -> bool {
+        mode::is_off(&self.rules, self.mode, control)
+    }
+
     /// How far Plumb may go if infrastructure as code owns the finding's resource.
     ///
     /// # Errors

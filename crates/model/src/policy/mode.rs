@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::selector::{Candidate, Missing, Selector};
+use crate::control::Control;
 
 /// How far Plumb may go, from least to most.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,12 +61,32 @@ pub(super) fn most_specific(
     default: Mode,
     candidate: &Candidate<'_>,
 ) -> Result<Ruling, Missing> {
-    let mut order: Vec<_> = rules.iter().enumerate().collect();
-    order.sort_by_key(|(index, rule)| std::cmp::Reverse((rule.selector.specificity(), *index)));
-    for (index, rule) in order {
+    for (index, rule) in most_specific_first(rules) {
         if rule.selector.matches(candidate)? {
             return Ok(Ruling { mode: rule.mode, rule: Some(index) });
         }
     }
     Ok(Ruling { mode: default, rule: None })
+}
+
+/// Whether a control is off whatever its resource is: no rule that could count for one of its findings says more.
+pub(super) fn is_off(rules: &[ModeRule], default: Mode, control: &Control) -> bool {
+    for (_, rule) in most_specific_first(rules) {
+        if !rule.selector.may_pick(control) {
+            continue;
+        }
+        if rule.mode != Mode::Off {
+            return false;
+        }
+        if rule.selector.is_about_any_resource() {
+            return true;
+        }
+    }
+    default == Mode::Off
+}
+
+fn most_specific_first(rules: &[ModeRule]) -> Vec<(usize, &ModeRule)> {
+    let mut order: Vec<_> = rules.iter().enumerate().collect();
+    order.sort_by_key(|(index, rule)| std::cmp::Reverse((rule.selector.specificity(), *index)));
+    order
 }

@@ -73,9 +73,7 @@ impl Selector {
     pub fn matches(&self, candidate: &Candidate<'_>) -> Result<bool, Missing> {
         let (control, resource) = (candidate.control, candidate.resource);
         let is = |pattern: &Option<String>, value: &str| pattern.as_deref().is_none_or(|p| glob(p, value));
-        let but_for_tags = self.control.as_deref().is_none_or(|id| id == control.id)
-            && self.pillar.is_none_or(|pillar| pillar == control.pillar)
-            && self.severity.is_none_or(|severity| severity == control.severity)
+        let but_for_tags = self.may_pick(control)
             && is(&self.account, resource.account.as_str())
             && self.ou.as_deref().is_none_or(|ou| candidate.unit.is_some_and(|unit| within(unit, ou)))
             && is(&self.region, resource.region.as_str())
@@ -85,6 +83,19 @@ impl Selector {
         }
         let tags = candidate.tags.ok_or(Missing)?;
         Ok(self.tags.iter().all(|(key, value)| tags.get(key).is_some_and(|actual| glob(value, actual))))
+    }
+
+    /// Whether it could pick a finding of this control, on some resource.
+    pub fn may_pick(&self, control: &Control) -> bool {
+        self.control.as_deref().is_none_or(|id| id == control.id)
+            && self.pillar.is_none_or(|pillar| pillar == control.pillar)
+            && self.severity.is_none_or(|severity| severity == control.severity)
+    }
+
+    /// Whether it asks nothing of the resource.
+    pub fn is_about_any_resource(&self) -> bool {
+        let Self { account, ou, region, resource, tags, control: _, pillar: _, severity: _ } = self;
+        [account, ou, region, resource].into_iter().all(Option::is_none) && tags.is_empty()
     }
 
     /// How specific it is.

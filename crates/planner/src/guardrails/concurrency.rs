@@ -12,7 +12,7 @@ pub(super) fn ask(q: &Question<'_>) -> Answered {
     if q.mode < Mode::Auto {
         return pass("nothing is started by this");
     }
-    let limit = q.policy.limits.running;
+    let limit = q.policy.limits.at_a_time();
     let resource = &q.finding.resource;
     let Some(usage) = &q.facts.usage else {
         return pass(format!("at most {limit} under way: counted with the claim"));

@@ -8,6 +8,7 @@ pub(super) fn ask(q: &Question<'_>) -> Answered {
     let by = said_by(&q.finding.source);
     match &q.finding.standing {
         Standing::Compliant => stop(Outcome::Ignore, format!("compliant, says {by}")),
+        Standing::NotApplicable => stop(Outcome::Ignore, format!("no verdict from {by}: `NOT_APPLICABLE`")),
         Standing::Undecided { why } => stop(Outcome::Ignore, format!("no verdict from {by}: {why}")),
         Standing::Closed { why } => stop(Outcome::Ignore, format!("closed at its source, {by}: {why}")),
         Standing::CallFailed { code } => {

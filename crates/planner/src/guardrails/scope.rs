@@ -6,14 +6,13 @@ use super::{Answered, Question, pass, stop};
 
 pub(super) fn ask(q: &Question<'_>) -> Answered {
     let (resource, home) = (&q.finding.resource, &q.facts.deployment);
-    if resource.account != home.account {
-        let because =
-            format!("account {} is not {}, the one this stack looks after", resource.account, home.account);
+    if let Some(sender) = &q.finding.sender
+        && !home.may_speak_of_others(sender)
+    {
+        let because = format!("account {sender} speaks of a resource of account {}", resource.account);
         return stop(Outcome::Skip, because);
     }
-    if resource.region != home.region {
-        let because =
-            format!("Region {} is not {}, the one this stack looks after", resource.region, home.region);
+    if let Some(because) = home.stranger(resource) {
         return stop(Outcome::Skip, because);
     }
     let candidate = q.candidate();

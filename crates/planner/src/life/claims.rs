@@ -97,7 +97,7 @@ fn start(
         let limits = &policy.limits;
         for count in &mut change.counts {
             if let Count::Take { limit, .. } = count {
-                *limit = Some(limits.running);
+                *limit = Some(limits.at_a_time());
             }
         }
         change.counts.extend(starts(&change.record, limits, now));
@@ -248,5 +248,6 @@ pub fn waiting(record: &Remediation) -> Finding {
         standing: Standing::Violating,
         observed_at,
         event_id: None,
+        sender: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use plumb_model::{Change, Control, Deployment, Execution, Progress, Remediation, ResourceRef, State};
+use plumb_model::{Change, Control, Execution, Place, Progress, Remediation, ResourceRef, State};
 use serde_json::Value;
 
 use super::{LONGEST_RUN, change, due, failed_attempt, fixed};
@@ -152,12 +152,12 @@ pub(super) fn lost(record: &Remediation, now: Timestamp) -> Option<Change> {
     }
 }
 
-/// The resource that an execution of one of the control's documents was started for: the planner's parameters, read back.
+/// The resource that an execution of one of the control's documents was started for, at `place`: the planner's parameters, read back.
 /// None when they are not the planner's.
 pub fn claimed_resource(
     control: &Control,
     parameters: &BTreeMap<String, Vec<String>>,
-    deployment: &Deployment,
+    place: &Place,
 ) -> Option<ResourceRef> {
     let of = |placeholder: &str| {
         let name = control.parameters.iter().find(|parameter| parameter.value == placeholder)?.name;
@@ -165,11 +165,11 @@ pub fn claimed_resource(
     };
     let account = of("{{resource.account}}").and_then(|text| plumb_model::AccountId::parse(text).ok());
     let region = of("{{resource.region}}").and_then(|text| plumb_model::Region::parse(text).ok());
-    let account = account.unwrap_or_else(|| deployment.account.clone());
+    let account = account.unwrap_or_else(|| place.account.clone());
     let id = of("{{resource.id}}")
         .or_else(|| (control.resource_type == "AWS::::Account").then(|| account.to_string()))?;
     Some(ResourceRef {
-        region: region.unwrap_or_else(|| deployment.region.clone()),
+        region: region.unwrap_or_else(|| place.region.clone()),
         account,
         kind: control.resource_type.to_owned(),
         id,
