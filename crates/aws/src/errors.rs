@@ -68,6 +68,29 @@ pub(crate) fn incomplete(operation: &'static str, what: &str) -> PortError {
     PortError { operation, code: format!("no {what} in the answer"), class: Class::Retry, source: None }
 }
 
+/// A request that could not be built: a defect.
+pub(crate) fn malformed(
+    operation: &'static str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> PortError {
+    PortError {
+        operation,
+        code: "request".to_owned(),
+        class: Class::Permanent,
+        source: Some(Box::new(error)),
+    }
+}
+
+/// An item of a table that is not what it should be, or can't be written as one. `what` it should be: `record`.
+pub(crate) fn unreadable(operation: &'static str, what: &str, error: serde_json::Error) -> PortError {
+    PortError {
+        operation,
+        code: format!("unreadable {what}"),
+        class: Class::Permanent,
+        source: Some(Box::new(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

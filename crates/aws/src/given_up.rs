@@ -2,11 +2,11 @@
 //! dead letters. SQS keeps a message's id when it moves it there.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use plumb_ports::{Class, PortError};
+use plumb_ports::PortError;
 
 use crate::{
     clients::Aws,
-    errors::failed,
+    errors::{failed, unreadable},
     item::{from_attributes, to_attributes},
     operator::GivenUp,
 };
@@ -33,7 +33,7 @@ impl<'a> MessageNotes<'a> {
     /// When the table can't be written.
     pub async fn write(&self, message: &str, note: &GivenUp) -> Result<(), PortError> {
         const OPERATION: &str = "dynamodb:PutItem";
-        let mut item = to_attributes(note).map_err(|error| unreadable(OPERATION, error))?;
+        let mut item = to_attributes(note).map_err(|error| unreadable(OPERATION, "note", error))?;
         item.insert("pk".to_owned(), AttributeValue::S(key(message)));
         let expires = note.at.as_second().saturating_add(KEPT);
         item.insert("expires_at".to_owned(), AttributeValue::N(expires.to_string()));
@@ -53,19 +53,10 @@ impl<'a> MessageNotes<'a> {
             .send()
             .await
             .map_err(|error| failed(OPERATION, error))?;
-        answer.item.map(from_attributes).transpose().map_err(|error| unreadable(OPERATION, error))
+        answer.item.map(from_attributes).transpose().map_err(|error| unreadable(OPERATION, "note", error))
     }
 }
 
 fn key(message: &str) -> String {
     format!("#message#{message}")
-}
-
-fn unreadable(operation: &'static str, error: serde_json::Error) -> PortError {
-    PortError {
-        operation,
-        code: "unreadable note".to_owned(),
-        class: Class::Permanent,
-        source: Some(Box::new(error)),
-    }
 }

@@ -2,21 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest},
-};
+use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
 use jiff::Timestamp;
 use plumb_model::Transition;
 use plumb_ports::{
-    Class, PortError,
+    PortError,
     tell::{Entry, History},
 };
 use uuid::Uuid;
 
 use crate::{
+    batch,
     clients::Aws,
-    errors::failed,
+    errors::{failed, unreadable},
     item::{Item, from_attributes, to_attributes},
 };
 
@@ -25,10 +23,6 @@ const KEPT: i64 = 400 * 24 * 60 * 60;
 
 /// How long it is remembered that something was said, in seconds.
 const SAID: i64 = 30 * 24 * 60 * 60;
-
-/// `BatchWriteItem` takes at most 25 puts, `BatchGetItem` at most 100 keys.
-const WRITES: usize = 25;
-const READS: usize = 100;
 
 /// The table of what happened: key `resource_id`, sort key `at_id` (time and transition).
 #[derive(Debug)]
@@ -76,65 +70,24 @@ impl<'a> HistoryTable<'a> {
 
 impl History for HistoryTable<'_> {
     async fn told(&self, transitions: &[&Transition]) -> Result<BTreeMap<Uuid, Entry>, PortError> {
-        const OPERATION: &str = "dynamodb:BatchGetItem";
-        let mut told = BTreeMap::new();
-        for chunk in transitions.chunks(READS) {
-            let mut keys: Vec<_> = chunk.iter().copied().map(key).collect();
-            while !keys.is_empty() {
-                let wanted = KeysAndAttributes::builder()
-                    .set_keys(Some(keys))
-                    .consistent_read(true)
-                    .build()
-                    .map_err(|error| unreadable(OPERATION, error))?;
-                let answer = self
-                    .aws
-                    .dynamodb()
-                    .batch_get_item()
-                    .request_items(&self.table, wanted)
-                    .send()
-                    .await
-                    .map_err(|error| failed(OPERATION, error))?;
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    let entry = entry_of(OPERATION, item)?;
-                    told.insert(entry.transition.id, entry);
-                }
-                // What DynamoDB did not get to in this answer.
-                let rest = answer.unprocessed_keys.unwrap_or_default().into_values();
-                keys = rest.flat_map(|rest| rest.keys).collect();
-            }
-        }
-        Ok(told)
+        let keys = transitions.iter().copied().map(key).collect();
+        let items = batch::get(self.aws, &self.table, keys, true).await?;
+        let entries = items.into_iter().map(|item| entry_of("dynamodb:BatchGetItem", item));
+        entries.map(|entry| entry.map(|entry| (entry.transition.id, entry))).collect()
     }
 
     async fn record(&self, entries: &[Entry]) -> Result<(), PortError> {
         const OPERATION: &str = "dynamodb:BatchWriteItem";
         // A batch that names an item twice is refused as a whole; the later one of two is the one that counts.
         let entries: BTreeMap<_, _> = entries.iter().map(|entry| (entry.transition.id, entry)).collect();
-        let entries: Vec<_> = entries.into_values().collect();
-        for chunk in entries.chunks(WRITES) {
-            let mut writes = Vec::new();
-            for entry in chunk {
-                let mut item = to_attributes(entry).map_err(|error| unreadable(OPERATION, error))?;
-                item.extend(key(&entry.transition));
-                let expires = entry.transition.at.as_second().saturating_add(KEPT);
-                item.insert("expires_at".to_owned(), AttributeValue::N(expires.to_string()));
-                let put = PutRequest::builder().set_item(Some(item)).build();
-                let put = put.map_err(|error| unreadable(OPERATION, error))?;
-                writes.push(WriteRequest::builder().put_request(put).build());
-            }
-            while !writes.is_empty() {
-                let answer = self
-                    .aws
-                    .dynamodb()
-                    .batch_write_item()
-                    .request_items(&self.table, writes)
-                    .send()
-                    .await
-                    .map_err(|error| failed(OPERATION, error))?;
-                writes = answer.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
-            }
-        }
-        Ok(())
+        let items = entries.into_values().map(|entry| {
+            let mut item = to_attributes(entry).map_err(|error| unreadable(OPERATION, "history", error))?;
+            item.extend(key(&entry.transition));
+            let expires = entry.transition.at.as_second().saturating_add(KEPT);
+            item.insert("expires_at".to_owned(), AttributeValue::N(expires.to_string()));
+            Ok(item)
+        });
+        batch::put(self.aws, &self.table, items.collect::<Result<_, _>>()?).await
     }
 
     async fn is_said(&self, what: &str) -> Result<bool, PortError> {
@@ -202,14 +155,5 @@ fn key(transition: &Transition) -> Item {
 }
 
 fn entry_of(operation: &'static str, item: Item) -> Result<Entry, PortError> {
-    from_attributes(item).map_err(|error| unreadable(operation, error))
-}
-
-fn unreadable(operation: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> PortError {
-    PortError {
-        operation,
-        code: "unreadable history".to_owned(),
-        class: Class::Permanent,
-        source: Some(Box::new(error)),
-    }
+    from_attributes(item).map_err(|error| unreadable(operation, "history", error))
 }

@@ -6,6 +6,7 @@
 mod aggregate;
 mod approvals;
 mod automation;
+mod batch;
 mod clients;
 mod config;
 mod errors;

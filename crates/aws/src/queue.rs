@@ -1,12 +1,9 @@
 //! The queues, in SQS.
 
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use plumb_model::Looker;
-use plumb_ports::{Class, FindingsQueue, PortError, SendLater};
+use plumb_ports::{FindingsQueue, PortError, SendLater};
 
-use crate::{clients::Aws, errors::failed};
-
-const OPERATION: &str = "sqs:SendMessage";
+use crate::{batch, clients::Aws, errors::failed};
 
 /// The findings queue.
 #[derive(Debug)]
@@ -24,29 +21,7 @@ impl<'a> SqsQueue<'a> {
 
 impl FindingsQueue for SqsQueue<'_> {
     async fn send(&self, bodies: &[String]) -> Result<usize, PortError> {
-        let entries = bodies
-            .iter()
-            .enumerate()
-            .map(|(index, body)| {
-                SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build()
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| PortError {
-                operation: OPERATION,
-                code: "request".to_owned(),
-                class: Class::Permanent,
-                source: Some(Box::new(error)),
-            })?;
-        let answer = self
-            .aws
-            .sqs()
-            .send_message_batch()
-            .queue_url(&self.url)
-            .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(|error| failed(OPERATION, error))?;
-        Ok(answer.failed.len())
+        batch::send(self.aws, &self.url, bodies).await
     }
 }
 
@@ -82,6 +57,6 @@ impl SendLater for LookAgain<'_> {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| failed(OPERATION, error))
+            .map_err(|error| failed("sqs:SendMessage", error))
     }
 }

@@ -2,20 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::{
-    operation::put_item::PutItemError,
-    types::{AttributeValue, KeysAndAttributes},
-};
+use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
 use jiff::Timestamp;
 use plumb_model::Remediation;
 use plumb_ports::{
-    Class, PortError,
+    PortError,
     sweep::{Cursor, Known, SweepMemory},
 };
 
 use crate::{
+    batch,
     clients::Aws,
-    errors::failed,
+    errors::{failed, unreadable},
     item::{from_attributes, from_item, to_attributes},
 };
 
@@ -56,7 +54,7 @@ impl SweepMemory for SweepTable<'_> {
             let delete = self.aws.dynamodb().delete_item().table_name(&self.table).key("pk", key);
             return delete.send().await.map(|_| ()).map_err(|error| failed("dynamodb:DeleteItem", error));
         };
-        let mut item = to_attributes(cursor).map_err(|error| unreadable(OPERATION, error))?;
+        let mut item = to_attributes(cursor).map_err(|error| unreadable(OPERATION, "cursor", error))?;
         item.insert("pk".to_owned(), key);
         let put = self.aws.dynamodb().put_item().table_name(&self.table).set_item(Some(item));
         put.send().await.map(|_| ()).map_err(|error| failed(OPERATION, error))
@@ -90,42 +88,10 @@ impl SweepMemory for SweepTable<'_> {
 
 impl Known for SweepTable<'_> {
     async fn known(&self, keys: &[String]) -> Result<BTreeMap<String, Remediation>, PortError> {
-        const OPERATION: &str = "dynamodb:BatchGetItem";
-        let key = |key: &String| HashMap::from([("pk".to_owned(), AttributeValue::S(key.clone()))]);
-        let mut wanted: Vec<_> = keys.iter().map(key).collect();
-        let mut known = BTreeMap::new();
-        while !wanted.is_empty() {
-            let batch = KeysAndAttributes::builder().set_keys(Some(wanted)).build();
-            let batch = batch.map_err(|error| PortError {
-                operation: OPERATION,
-                code: "request".to_owned(),
-                class: Class::Permanent,
-                source: Some(Box::new(error)),
-            })?;
-            let answer = self
-                .aws
-                .dynamodb()
-                .batch_get_item()
-                .request_items(&self.table, batch)
-                .send()
-                .await
-                .map_err(|error| failed(OPERATION, error))?;
-            for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                let record = from_item(item).map_err(|error| unreadable(OPERATION, error))?;
-                known.insert(record.key(), record);
-            }
-            let rest = answer.unprocessed_keys.unwrap_or_default().into_values();
-            wanted = rest.flat_map(|rest| rest.keys).collect();
-        }
-        Ok(known)
-    }
-}
-
-fn unreadable(operation: &'static str, error: serde_json::Error) -> PortError {
-    PortError {
-        operation,
-        code: "unreadable record".to_owned(),
-        class: Class::Permanent,
-        source: Some(Box::new(error)),
+        let keys = keys.iter().map(|key| HashMap::from([("pk".to_owned(), AttributeValue::S(key.clone()))]));
+        let items = batch::get(self.aws, &self.table, keys.collect(), false).await?;
+        let records = items.into_iter().map(|item| from_item(item).map(|record| (record.key(), record)));
+        let known = records.collect::<Result<_, _>>();
+        known.map_err(|error| unreadable("dynamodb:BatchGetItem", "record", error))
     }
 }

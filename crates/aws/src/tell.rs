@@ -1,6 +1,6 @@
 //! The bus, the topic, OpsCenter, Security Hub and the digest's queue.
 
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use aws_sdk_ssm::{
     operation::create_ops_item::CreateOpsItemError,
     types::{OpsItemDataType, OpsItemDataValue},
@@ -13,8 +13,9 @@ use plumb_ports::{
 use serde_json::{Value, json};
 
 use crate::{
+    batch,
     clients::Aws,
-    errors::{failed, incomplete},
+    errors::{failed, incomplete, malformed},
 };
 
 /// The custom event bus.
@@ -196,18 +197,8 @@ impl<'a> DigestQueue<'a> {
 
 impl Digest for DigestQueue<'_> {
     async fn add(&self, lines: &[Line]) -> Result<(), PortError> {
-        const OPERATION: &str = "sqs:SendMessage";
-        let mut request = self.aws.sqs().send_message_batch().queue_url(&self.url);
-        for (index, line) in lines.iter().enumerate() {
-            let entry = SendMessageBatchRequestEntry::builder()
-                .id(index.to_string())
-                .message_body(json!(line).to_string())
-                .build()
-                .map_err(|error| malformed(OPERATION, error))?;
-            request = request.entries(entry);
-        }
-        let answer = request.send().await.map_err(|error| failed(OPERATION, error))?;
-        not_all_taken(OPERATION, answer.failed.len())
+        let bodies: Vec<_> = lines.iter().map(|line| json!(line).to_string()).collect();
+        not_all_taken("sqs:SendMessage", batch::send(self.aws, &self.url, &bodies).await?)
     }
 
     async fn next(&self) -> Result<Vec<Waiting>, PortError> {
@@ -251,13 +242,4 @@ fn not_all_taken(operation: &'static str, refused: usize) -> Result<(), PortErro
         return Ok(());
     }
     Err(PortError { operation, code: format!("{refused} refused"), class: Class::Retry, source: None })
-}
-
-fn malformed(operation: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> PortError {
-    PortError {
-        operation,
-        code: "request".to_owned(),
-        class: Class::Permanent,
-        source: Some(Box::new(error)),
-    }
 }

@@ -7,15 +7,16 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
-    types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure},
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
 use plumb_model::{Change, Counter, Hour, Remediation, Usage, breaker_key, tally_key};
 use plumb_ports::{Class, Ledger, Page, PortError, Written};
 
 use crate::{
+    batch,
     clients::Aws,
-    errors::{failed, incomplete},
+    errors::{failed, unreadable},
     item::{DUE, Item, from_item, to_item},
 };
 
@@ -130,30 +131,12 @@ impl Ledger for DynamoLedger<'_> {
         counters: &[Counter],
         at: Timestamp,
     ) -> Result<Usage, PortError> {
-        const OPERATION: &str = "dynamodb:BatchGetItem";
         let hour = Hour::of(at);
         let breaker = breaker_key(&record.control);
         let tallies = [tally_key(&record.control, hour), tally_key(&record.control, hour.before())];
         let keys = counters.iter().map(Counter::key).chain([breaker.clone()]).chain(tallies.clone());
         let keys = keys.map(|key| HashMap::from([("pk".to_owned(), AttributeValue::S(key))])).collect();
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .consistent_read(true)
-            .build()
-            .map_err(|error| transaction::request(OPERATION, error))?;
-        let answer = self
-            .aws
-            .dynamodb()
-            .batch_get_item()
-            .request_items(&self.table, wanted)
-            .send()
-            .await
-            .map_err(|error| failed(OPERATION, error))?;
-        // Throttled keys come back unread; a counter that was not read is not 0.
-        if answer.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
-            return Err(incomplete(OPERATION, "answer for some keys"));
-        }
-        let items = answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+        let items = batch::get(self.aws, &self.table, keys, true).await?;
         Ok(counts::usage(items, &breaker, &tallies))
     }
 
@@ -196,18 +179,9 @@ fn condition(expected: Option<&Remediation>) -> (&'static str, Option<Item>) {
 }
 
 fn item_of(operation: &'static str, record: &Remediation) -> Result<Item, PortError> {
-    to_item(record).map_err(|error| unreadable(operation, error))
+    to_item(record).map_err(|error| unreadable(operation, "record", error))
 }
 
 fn record_of(operation: &'static str, item: Item) -> Result<Remediation, PortError> {
-    from_item(item).map_err(|error| unreadable(operation, error))
-}
-
-fn unreadable(operation: &'static str, error: serde_json::Error) -> PortError {
-    PortError {
-        operation,
-        code: "unreadable record".to_owned(),
-        class: Class::Permanent,
-        source: Some(Box::new(error)),
-    }
+    from_item(item).map_err(|error| unreadable(operation, "record", error))
 }

@@ -1,11 +1,5 @@
 //! A change with what it counts: one `TransactWriteItems`, all or nothing.
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher, Hasher},
-    time::Duration,
-};
-
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
@@ -15,7 +9,10 @@ use plumb_model::Change;
 use plumb_ports::{Class, PortError, Written};
 
 use super::{DynamoLedger, condition, counts, item_of};
-use crate::errors::{class_of, failed};
+use crate::{
+    batch::pause,
+    errors::{class_of, failed, malformed},
+};
 
 const OPERATION: &str = "dynamodb:TransactWriteItems";
 
@@ -101,31 +98,11 @@ impl DynamoLedger<'_> {
             .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            .map_err(|error| request(OPERATION, error))?;
+            .map_err(|error| malformed(OPERATION, error))?;
         let mut items = vec![TransactWriteItem::builder().put(put).build()];
         for count in &change.counts {
-            items.push(counts::write(&self.table, count).map_err(|error| request(OPERATION, error))?);
+            items.push(counts::write(&self.table, count).map_err(|error| malformed(OPERATION, error))?);
         }
         Ok(items)
-    }
-}
-
-/// Doubling from 10 ms to a quarter of a second, of which a random part, so that those who met don't meet again.
-fn pause(tries: u32) -> Duration {
-    let most = 10_u64.saturating_mul(1 << tries.min(5)).min(250);
-    let random = RandomState::new().build_hasher().finish();
-    Duration::from_millis(most / 2 + random % (most / 2 + 1))
-}
-
-/// A request that could not be built: a defect.
-pub(super) fn request(
-    operation: &'static str,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> PortError {
-    PortError {
-        operation,
-        code: "request".to_owned(),
-        class: Class::Permanent,
-        source: Some(Box::new(error)),
     }
 }
