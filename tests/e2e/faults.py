@@ -52,6 +52,10 @@ class Faults:
         """The call log: `execution=ID`, `function=NAME`, `mutating="true"`."""
         return self._ask(f"/_plumb/calls?{urlencode(which)}")["calls"]
 
+    def operations(self, function):
+        """What a function has called since the start: `dynamodb:GetItem`, `dynamodb:TransactWriteItems/Put`."""
+        return set(self._ask(f"/_plumb/operations?{urlencode({'function': function})}")["operations"])
+
     def _ask(self, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = Request(self._endpoint + path, data=data, method="GET" if body is None else "PUT")

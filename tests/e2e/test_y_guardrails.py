@@ -240,6 +240,8 @@ def test_a_waiver_that_has_ended_stops_nothing(stack, tables, under, told):
     time.sleep(max(0, (ends - datetime.now(timezone.utc)).total_seconds()) + 1)
     assert told(table)["outcome"] == "start"
     fixed(tables, table)
+    assert stack.sweep()["waivers_ended"] == 1
+    assert stack.sweep()["waivers_ended"] == 0, "it is said once"
 
 
 def test_flapping_stops_a_fight_that_two_fixes_have_not_ended(account, stack, tables, under, told):

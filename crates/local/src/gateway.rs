@@ -1,7 +1,7 @@
 //! The one endpoint: tells requests apart, answers or passes them on, and logs every one.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::SocketAddr,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -343,6 +343,7 @@ impl Gateway {
             at,
             caller: found.caller,
             service: found.service,
+            parts: parts(&operation, &asked.body),
             operation,
             region,
             mutating,
@@ -385,6 +386,10 @@ impl Gateway {
                 });
                 json_answer(200, &json!({"calls": calls}), None)
             }
+            (&Method::GET, "/_plumb/operations") => {
+                let function = query(uri, "function").unwrap_or_default();
+                json_answer(200, &json!({"operations": self.context.calls().operations_of(&function)}), None)
+            }
             (&Method::GET, "/_plumb/events") => {
                 json_answer(200, &json!({"events": self.context.events().select(|_| true)}), None)
             }
@@ -418,7 +423,7 @@ impl Gateway {
                 Some(answer) => json_answer(200, &answer, None),
                 None => plain(
                     StatusCode::NOT_FOUND,
-                    "see `/_plumb/health`, `/_plumb/calls`, `/_plumb/events`, `/_plumb/faults`, `/_plumb/stubs` and `POST /_plumb/schedule`",
+                    "see `/_plumb/health`, `/_plumb/calls`, `/_plumb/operations`, `/_plumb/events`, `/_plumb/faults`, `/_plumb/stubs` and `POST /_plumb/schedule`",
                 ),
             },
         }
@@ -485,6 +490,16 @@ fn error_code(headers: &HeaderMap, body: &[u8], status: StatusCode) -> String {
     let in_xml = String::from_utf8_lossy(body);
     let code = in_xml.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     code.map_or_else(|| status.as_u16().to_string(), |(code, _)| code.trim().to_owned())
+}
+
+/// What a DynamoDB transaction is made of: IAM asks for each part's own action, never for the transaction's.
+fn parts(operation: &str, body: &[u8]) -> BTreeSet<String> {
+    if !matches!(operation, "TransactWriteItems" | "TransactGetItems") {
+        return BTreeSet::new();
+    }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let items = body.get("TransactItems").and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(Value::as_object).flat_map(|item| item.keys().cloned()).collect()
 }
 
 /// The members that name something: never a document, a policy or a secret.
