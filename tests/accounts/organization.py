@@ -56,13 +56,14 @@ class Organization:
 
     # A table without point-in-time recovery: the cheapest violation there is.
 
-    def violate(self, place, what):
+    def violate(self, place, what, **tags):
         name = f"a-{self._token}-{what}"
         place.client("dynamodb").create_table(
             TableName=name,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
         return name
 

@@ -205,6 +205,55 @@ def test_a_policy_reaches_as_far_as_an_organizational_unit(organization):
         time.sleep(POLICY_IS_KEPT)
 
 
+def test_an_operator_sees_what_would_be_done_in_the_members(organization):
+    """By tags of the member's resource, which the operator reads by the member's role `look`, and by nobody else's."""
+    organization.stack.set_policy(
+        "mode: notify\n"
+        "waivers:\n"
+        "  - {match: {tags: {keep: as-it-is}}, owner: data, reason: rebuilt nightly, expires: 2030-01-01T00:00:00Z}\n"
+    )
+    time.sleep(POLICY_IS_KEPT)
+    try:
+        kept = organization.violate(organization.far, "kept", keep="as-it-is")
+        plain, near = organization.violate(organization.far, "plain"), organization.violate(organization.near, "next")
+        for place, table in ((organization.far, kept), (organization.far, plain), (organization.near, near)):
+            eventually(lambda: assert_violates(organization, place, table), 60)
+        planned = json.loads(plumb(organization, "plan", "--control", CONTROL, "--json"))
+        decided = {decision["resource"]["id"]: decision for decision in planned}
+        assert decided[kept]["outcome"] == "skip" and "waived by data" in decided[kept]["reason"]
+        assert decided[plain]["outcome"] == decided[near]["outcome"] == "notify"
+        there = plumb(organization, "plan", "--control", CONTROL, "--account", organization.near.id, "--all")
+        assert f"{near} in account {organization.near.id}, us-east-1" in there
+        assert plain not in there
+    finally:
+        organization.stack.set_policy(AUTO)
+        time.sleep(POLICY_IS_KEPT)
+    looked = [
+        call["operation"]
+        for call in organization.page(organization.far, "/_plumb/calls")["calls"]
+        if call["service"] == "tagging" and call["caller"]["kind"] != "function" and kept in call["about"]
+    ]
+    assert looked, "the operator has looked"
+
+
+def test_an_operator_looks_at_a_member_only_with_the_word(organization):
+    role = f"arn:aws:iam::{organization.near.id}:role/plumb.us-east-1.look"
+    for place, said, lets_in in (
+        (organization.hub, {}, False),
+        (organization.hub, {"ExternalId": "another"}, False),
+        (organization.stranger, {"ExternalId": organization.external_id}, False),
+        (organization.hub, {"ExternalId": organization.external_id}, True),
+    ):
+        try:
+            place.client("sts").assume_role(RoleArn=role, RoleSessionName="ann", **said)
+            assert lets_in, (place.id, said)
+        except ClientError as error:
+            assert not lets_in and error.response["Error"]["Code"] == "AccessDenied", error
+    policy = organization.near.client("iam").get_role_policy(RoleName="plumb.us-east-1.look", PolicyName="look")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert set(statement["Action"]) == {"tag:GetResources", "config:BatchGetResourceConfig"}, "it reads, and no more"
+
+
 def test_a_fix_in_a_member_is_undone_there(organization):
     table = organization.violate(organization.near, "undone")
     eventually(lambda: organization.assert_fixed_there(organization.near, table), 120)

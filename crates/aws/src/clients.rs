@@ -87,7 +87,7 @@ impl Aws {
     /// When the role can't be assumed.
     pub(crate) async fn at(&self, place: &Place) -> Result<At<'_>, PortError> {
         let home = &self.settings.deployment;
-        let Some(role) = home.member_role(place) else { return Ok(At::Home(self)) };
+        let Some(role) = home.member_role(place, self.settings.access) else { return Ok(At::Home(self)) };
         let now = Timestamp::now();
         let known = self.members.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
         if let Some(session) = known.filter(|session| now + RENEW < session.until) {

@@ -1,6 +1,6 @@
 //! Every environment variable that a function reads, once.
 
-use plumb_model::{AccountId, Deployment, Members, Region};
+use plumb_model::{Access, AccountId, Deployment, Members, Region};
 
 /// What the template tells a function. Read once, at init; everything that is wrong is reported at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub struct Settings {
     pub deployment: Deployment,
     /// `PLUMB_EXTERNAL_ID`: what the members' roles want to hear from whoever assumes them.
     pub external_id: Option<String>,
+    /// By which of a member's roles to go there: a function's by [`Access::Act`], the command line's by [`Access::Look`].
+    pub access: Access,
     /// `PLUMB_CONFIG_AGGREGATOR`: the AWS Config aggregator that knows what the members' rules found.
     pub config_aggregator: Option<String>,
     /// `PLUMB_LEDGER_TABLE`: the DynamoDB table of remediations. Absent in `sweep`.
@@ -107,6 +109,7 @@ impl Settings {
         };
         Ok(Self {
             deployment: Deployment { partition, account, region, prefix, role_path, members },
+            access: Access::Act,
             external_id: get("PLUMB_EXTERNAL_ID"),
             config_aggregator: get("PLUMB_CONFIG_AGGREGATOR"),
             ledger_table: get("PLUMB_LEDGER_TABLE"),
@@ -131,10 +134,11 @@ impl Settings {
         })
     }
 
-    /// Where nothing but credentials and a place is known: the command line.
+    /// Where nothing but credentials and a place is known: the command line, which looks at members and does nothing there.
     pub fn of(deployment: Deployment, credentials: aws_credential_types::Credentials) -> Self {
         Self {
             deployment,
+            access: Access::Look,
             external_id: None,
             config_aggregator: None,
             ledger_table: None,

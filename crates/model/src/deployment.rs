@@ -33,6 +33,15 @@ pub enum Members {
     Listed(BTreeSet<AccountId>),
 }
 
+/// What for a member's role is assumed: each is a role of its own, in `infra/member.yaml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The functions': read, start the hub's runbooks, have AWS Config judge again.
+    Act,
+    /// An operator's of the hub: read what a decision depends on.
+    Look,
+}
+
 /// What is neither empty, nor `organization`, nor a list of accounts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("neither empty, nor `organization`, nor account ids separated by commas: {0}")]
@@ -119,12 +128,17 @@ impl Deployment {
         self.role_named(control.as_str(), place)
     }
 
-    /// The ARN of the role by which this stack's functions act in a member; none at home, where they act as themselves.
-    pub fn member_role(&self, place: &Place) -> Option<String> {
+    /// The ARN of the role by which this stack's functions act in a member, or by which its operators look at one; none at
+    /// home, where everyone is themselves.
+    pub fn member_role(&self, place: &Place, access: Access) -> Option<String> {
         let Self { partition, prefix, role_path, .. } = self;
         let Place { account, region } = place;
+        let name = match access {
+            Access::Act => "member",
+            Access::Look => "look",
+        };
         // Points, so that it is none of those that a runbook may be started with.
-        let role = || format!("arn:{partition}:iam::{account}:role{role_path}{prefix}.{region}.member");
+        let role = || format!("arn:{partition}:iam::{account}:role{role_path}{prefix}.{region}.{name}");
         (!self.is_home(place)).then(role)
     }
 
@@ -217,8 +231,10 @@ mod tests {
         assert_eq!(document_name("plumb-volume-gp2"), "plumb-volume-gp2");
         let role = "arn:aws:iam::222222222222:role/security/plumb-us-east-1-volume-gp2";
         assert_eq!(deployment.role(&control, &away), role);
-        assert_eq!(deployment.member_role(&home), None);
-        let member = "arn:aws:iam::222222222222:role/security/plumb.us-east-1.member";
-        assert_eq!(deployment.member_role(&away).as_deref(), Some(member));
+        for (access, name) in [(Access::Act, "member"), (Access::Look, "look")] {
+            assert_eq!(deployment.member_role(&home, access), None);
+            let member = format!("arn:aws:iam::222222222222:role/security/plumb.us-east-1.{name}");
+            assert_eq!(deployment.member_role(&away, access), Some(member));
+        }
     }
 }

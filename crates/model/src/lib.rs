@@ -23,7 +23,7 @@ pub use control::{
     ApiCall, Arn, ConfigRule, Control, CustomRule, Pillar, Reversibility, RunbookParameter, Severity,
 };
 pub use decision::{Action, Decision, Guardrail, Outcome, Verdict};
-pub use deployment::{Deployment, Members, MembersError, document_name};
+pub use deployment::{Access, Deployment, Members, MembersError, document_name};
 pub use facts::{Calendar, Tags};
 pub use finding::{Finding, FindingRef, NOT_JUDGED, Signal, Source, Standing, Subject};
 pub use limits::{BreakerLimits, FlappingLimits, Limits, PerHour, SSM_RUNNING, later};

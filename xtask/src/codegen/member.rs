@@ -19,6 +19,7 @@ pub(crate) fn generate(controls: &[Definition]) -> String {
     conditions.extend(rules.iter().map(|rule| (rule.condition.as_str(), rule.wanted.clone())));
     let mut resources = vec![
         ("MemberRole".to_owned(), member_role()),
+        ("LookRole".to_owned(), look_role()),
         ("ForwardRole".to_owned(), forward_role()),
         (
             "ForwardJudgementsRule".to_owned(),
@@ -124,16 +125,6 @@ fn member_role() -> Yaml {
             ]),
         ),
     ]);
-    let statement = |sid: &str, actions: &[&str], resources: Vec<Yaml>, condition: Option<Yaml>| {
-        let mut entries = vec![
-            ("Sid", text(sid)),
-            ("Effect", text("Allow")),
-            ("Action", list(actions.iter().copied().map(text))),
-            ("Resource", list(resources)),
-        ];
-        entries.extend(condition.map(|condition| ("Condition", condition)));
-        map(entries)
-    };
     let ssm = |account: &str, rest: &str| {
         sub(format!("arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{{account}}}:{rest}"))
     };
@@ -162,7 +153,7 @@ fn member_role() -> Yaml {
             )],
             Some(to_ssm),
         ),
-        // The tagging API, BatchGetResourceConfig and GetComplianceDetailsByResource have no resource level.
+        // None of these has a resource level.
         statement(
             "Facts",
             &["tag:GetResources", "config:BatchGetResourceConfig", "config:GetComplianceDetailsByResource"],
@@ -184,6 +175,25 @@ fn member_role() -> Yaml {
     )
 }
 
+/// The role by which the hub's operators see what a decision depends on (`plumb plan`, `plumb explain`). Whom of its account
+/// the hub allows to assume it is the hub's to say, in their own policies.
+fn look_role() -> Yaml {
+    let trust = map([
+        ("Effect", text("Allow")),
+        ("Principal", map([("AWS", reference("HubAccountId"))])),
+        ("Action", text("sts:AssumeRole")),
+        ("Condition", map([("StringEquals", map([("sts:ExternalId", reference("ExternalId"))]))])),
+    ]);
+    // Neither has a resource level.
+    let tags = ["tag:GetResources", "config:BatchGetResourceConfig"];
+    role(
+        "Operators of Plumb's hub look at tags by this role",
+        ("RoleName", sub("${Prefix}.${AWS::Region}.look")),
+        trust,
+        ("look", list([statement("Tags", &tags, vec![text("*")], None)])),
+    )
+}
+
 /// By this role EventBridge hands events to the hub.
 fn forward_role() -> Yaml {
     let trust = map([
@@ -192,18 +202,23 @@ fn forward_role() -> Yaml {
         ("Action", text("sts:AssumeRole")),
         ("Condition", map([("StringEquals", map([("aws:SourceAccount", reference("AWS::AccountId"))]))])),
     ]);
-    let statement = map([
-        ("Sid", text("ToTheHub")),
-        ("Effect", text("Allow")),
-        ("Action", text("events:PutEvents")),
-        ("Resource", hub_bus()),
-    ]);
     role(
         "EventBridge hands Plumb's hub what happens here",
         ("RoleName", sub("${Prefix}.${AWS::Region}.forward")),
         trust,
-        ("forward", list([statement])),
+        ("forward", list([statement("ToTheHub", &["events:PutEvents"], vec![hub_bus()], None)])),
     )
+}
+
+fn statement(sid: &str, actions: &[&str], resources: Vec<Yaml>, condition: Option<Yaml>) -> Yaml {
+    let mut entries = vec![
+        ("Sid", text(sid)),
+        ("Effect", text("Allow")),
+        ("Action", list(actions.iter().copied().map(text))),
+        ("Resource", list(resources)),
+    ];
+    entries.extend(condition.map(|condition| ("Condition", condition)));
+    map(entries)
 }
 
 fn role(description: &str, name: (&str, Yaml), trust: Yaml, (policy, statements): (&str, Yaml)) -> Yaml {

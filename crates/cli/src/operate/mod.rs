@@ -88,6 +88,9 @@ pub(crate) enum Command {
         /// Only this control
         #[arg(long)]
         control: Option<String>,
+        /// Only this account; of a hub that looks after many
+        #[arg(long)]
+        account: Option<String>,
         /// Every finding, not three of a group
         #[arg(long)]
         all: bool,
@@ -234,8 +237,9 @@ pub(crate) fn run(out: &mut dyn Write, command: &Command, json: bool) -> Result<
             }
             Command::History { resource, at } => history::run(out, at, resource, json).await,
             Command::Explain { which, at } => Box::pin(explain::run(out, at, which, json)).await,
-            Command::Plan { at, control, all } => {
-                Box::pin(plan::run(out, at, control.as_deref(), *all, json)).await
+            Command::Plan { at, control, account, all } => {
+                let only = plan::Only { control: control.as_deref(), account: account.as_deref() };
+                Box::pin(plan::run(out, at, only, *all, json)).await
             }
             Command::Rollback { which, at, wait } => ask::rollback(out, at, which, *wait, json).await,
             Command::Clear { which, at } => ask::clear(out, at, which, json).await,

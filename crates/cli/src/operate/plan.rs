@@ -6,7 +6,7 @@ use std::{
 };
 
 use plumb_aws::Config;
-use plumb_model::{Decision, ResourceRef};
+use plumb_model::{AccountId, Decision, Deployment, ResourceRef};
 use plumb_ports::NonCompliant as _;
 
 use super::{
@@ -22,33 +22,45 @@ use crate::{
 /// How many findings of a group are shown.
 const SHOWN: usize = 3;
 
+/// What to plan for; everything if nothing is named.
+pub(crate) struct Only<'a> {
+    pub(crate) control: Option<&'a str>,
+    pub(crate) account: Option<&'a str>,
+}
+
 pub(crate) async fn run(
     out: &mut dyn Write,
     at: &Where,
-    control: Option<&str>,
+    only: Only<'_>,
     everything: bool,
     json: bool,
 ) -> Result<(), Failure> {
-    if let Some(id) = control
+    if let Some(id) = only.control
         && plumb_catalogue::control(id).is_none()
     {
         return Err(Failure::Usage(format!("there is no control `{id}`; `plumb controls list` shows them")));
     }
+    let account = only.account.map(AccountId::parse).transpose();
+    let account = account.map_err(|error| Failure::Usage(format!("--account: {error}")))?;
     let connection = Connection::open(at).await?;
     let home = &connection.deployment;
     let config = Config(&connection.aws);
     let remediate = ReadOnly::new(&connection)?;
     let (mut decisions, mut seen) = (Vec::new(), BTreeSet::new());
     let mut undecided: Option<(usize, ResourceRef, Failure)> = None;
-    for known in plumb_catalogue::controls().iter().filter(|known| control.is_none_or(|id| id == known.id)) {
+    for known in
+        plumb_catalogue::controls().iter().filter(|known| only.control.is_none_or(|id| id == known.id))
+    {
         for rule in plumb_sweep::rules(known, home) {
             let mut next = None;
             loop {
                 let (resources, token) =
                     config.non_compliant(&rule, next).await.map_err(|error| failed(&error))?;
-                for resource in resources {
+                let wanted =
+                    |resource: &ResourceRef| account.as_ref().is_none_or(|id| *id == resource.account);
+                for resource in resources.into_iter().filter(wanted) {
                     let event = plumb_sweep::event(&rule, &resource, jiff::Timestamp::now());
-                    // In a member the operator may not see what the decision depends on; the others are decided all the same.
+                    // A member may not let the operator look (an older template, no permission); the others are decided all the same.
                     let decided = match remediate.decide(&event.to_string()).await {
                         Ok(decided) => decided,
                         Err(why) if home.is_home(&resource.place()) => return Err(why),
@@ -74,17 +86,23 @@ pub(crate) async fn run(
     if json {
         json_pretty(out, &decisions)?;
     } else {
-        write(out, &decisions, everything)?;
+        write(out, home, &decisions, everything)?;
     }
     match undecided {
         None => Ok(()),
         Some((number, first, why)) => Err(Failure::Failed(format!(
-            "{number} in members could not be decided, the first of them {first}: {why}; `remediate` itself can see them"
+            "{number} in members could not be decided, the first of them {first}: {why}; you need `sts:AssumeRole` on the member's \
+             role `…look`, see docs/accounts.md"
         ))),
     }
 }
 
-fn write(out: &mut dyn Write, decisions: &[Decision], everything: bool) -> Result<(), Failure> {
+fn write(
+    out: &mut dyn Write,
+    home: &Deployment,
+    decisions: &[Decision],
+    everything: bool,
+) -> Result<(), Failure> {
     let mut groups: BTreeMap<(String, String), Vec<&Decision>> = BTreeMap::new();
     for decision in decisions {
         groups.entry((word(decision.outcome), decision.control.to_string())).or_default().push(decision);
@@ -96,7 +114,13 @@ fn write(out: &mut dyn Write, decisions: &[Decision], everything: bool) -> Resul
         writeln!(out, "{outcome}: {control} ({})", group.len())?;
         let shown = if everything { group.len() } else { SHOWN };
         for decision in group.iter().take(shown) {
-            writeln!(out, "    {}\n        {}", decision.resource.id, decision.reason)?;
+            let ResourceRef { account, region, id, .. } = &decision.resource;
+            let place = if home.is_home(&decision.resource.place()) {
+                String::new()
+            } else {
+                format!(" in account {account}, {region}")
+            };
+            writeln!(out, "    {id}{place}\n        {}", decision.reason)?;
         }
         if group.len() > shown {
             writeln!(out, "    … and {} more (--all)", group.len() - shown)?;
@@ -115,24 +139,39 @@ fn write(out: &mut dyn Write, decisions: &[Decision], everything: bool) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use plumb_model::{Members, Region};
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn a_group_shows_three_and_counts_the_rest() {
-        let decision = |resource: &str| -> Decision {
+        let home = Deployment {
+            partition: "aws".to_owned(),
+            account: AccountId::parse("123456789012").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            prefix: "plumb".to_owned(),
+            role_path: "/".to_owned(),
+            members: Members::Organization,
+        };
+        let decision = |region: &str, resource: &str| -> Decision {
             serde_json::from_value(json!({
                 "control": "bucket-tls-only", "outcome": "notify", "reason": "dry-run", "verdicts": [],
-                "resource": { "account": "123456789012", "region": "us-east-1", "type": "AWS::S3::Bucket", "id": resource },
+                "resource": { "account": "123456789012", "region": region, "type": "AWS::S3::Bucket", "id": resource },
             }))
             .unwrap()
         };
-        let decisions: Vec<_> = (0..5).map(|number| decision(&format!("b{number}"))).collect();
+        let mut decisions: Vec<_> =
+            (0..5).map(|number| decision("us-east-1", &format!("b{number}"))).collect();
+        decisions.insert(0, decision("eu-west-1", "far"));
         let mut out = Vec::new();
-        write(&mut out, &decisions, false).unwrap();
+        write(&mut out, &home, &decisions, false).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("notify: bucket-tls-only (5)") && text.contains("… and 2 more"), "{text}");
-        assert!(text.ends_with("5 notify; nothing was written or started\n"), "{text}");
+        assert!(text.contains("notify: bucket-tls-only (6)") && text.contains("… and 3 more"), "{text}");
+        assert!(
+            text.contains("    far in account 123456789012, eu-west-1\n") && text.contains("    b0\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("6 notify; nothing was written or started\n"), "{text}");
     }
 }
