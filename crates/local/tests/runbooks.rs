@@ -71,8 +71,10 @@ fn every_controls_permissions_are_those_that_its_documents_need() {
 fn reasoned(control: &ControlFolder) -> BTreeSet<String> {
     let file = controls().join(&control.service).join(&control.id).join("control.yaml");
     let definition: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let iam = definition["iam"].as_array().unwrap().iter();
-    iam.filter(|entry| entry["reason"].is_string())
+    let by_hand = ["iam_instead", "iam_extra"].into_iter().filter_map(|key| definition[key].as_array());
+    by_hand
+        .flatten()
+        .filter(|entry| entry["reason"].is_string())
         .map(|entry| entry["action"].as_str().unwrap().to_owned())
         .collect()
 }
