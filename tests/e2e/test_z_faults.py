@@ -5,6 +5,7 @@ effect. All tables are made at once and every fault strikes its own, so that the
 finished comes back after a little more than a claim's lease, as it does on AWS.
 """
 
+import json
 import time
 from datetime import datetime, timedelta, timezone
 
