@@ -105,10 +105,17 @@ def test_each_role_trusts_services_or_named_roles_and_nobody_else():
                     assert "*" not in text and ":root" not in text, f"{where} trusts {text}"
                     assert kind == "Service" or kind == "AWS", f"{where} trusts a {kind}"
                     if kind == "AWS" and ":role" not in text:
-                        # An account, which has to be narrowed to roles by name that know the word.
+                        # An account, which has to say the word, and to be narrowed to roles by name unless the role only reads tags.
                         condition = statement["Condition"]
-                        assert ":role" in compact(condition["ArnEquals"]["aws:PrincipalArn"]), where
                         assert condition["StringEquals"]["sts:ExternalId"], where
+                        if not only_reads_tags(properties):
+                            assert ":role" in compact(condition["ArnEquals"]["aws:PrincipalArn"]), where
+
+
+def only_reads_tags(role):
+    statements = [one for policy in role["Policies"] for one in as_list(policy["PolicyDocument"]["Statement"])]
+    actions = {action for statement in statements for action in as_list(statement["Action"])}
+    return actions <= {"tag:GetResources", "config:BatchGetResourceConfig"} and not role.get("ManagedPolicyArns")
 
 
 def test_a_runbooks_role_is_for_systems_manager_of_this_account_alone():

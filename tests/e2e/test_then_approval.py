@@ -161,17 +161,15 @@ def test_a_waiver_set_between_asking_and_approving_wins(account, stack, addresse
     time.sleep(POLICY_IS_KEPT)
 
 
-def test_a_question_that_a_waiver_has_answered_is_taken_back(account, stack, addresses):
+def test_a_question_that_the_policy_no_longer_asks_is_taken_back(account, stack, addresses):
     address = addresses.make()
     asked = addresses.asked(address)
-    expires = datetime.now(timezone.utc) + timedelta(days=1)
-    waiver = f"{{match: {{resource: {address}}}, owner: net, reason: needed, expires: {expires:%Y-%m-%dT%H:%M:%SZ}}}"
-    stack.set_policy(f"{POLICY}waivers:\n  - {waiver}\n")
+    stack.set_policy("mode: notify\n" + ASKING)
     time.sleep(POLICY_IS_KEPT)
     event = events.compliance_change(account, stack.config_rule(CONTROL), KIND, address, "NON_COMPLIANT")
     (decision,) = stack.invoke(stack.remediate, event)["decisions"]
-    assert decision["verdicts"][-1]["guardrail"] == "waiver"
-    addresses.stands(address, "waived")
+    assert decision["outcome"] == "notify"
+    addresses.stands(address, "detected")
 
     def nobody_is_asked_any_more():
         assert stack.execution(asked["execution_id"])["AutomationExecutionStatus"] == "Cancelled"
