@@ -244,6 +244,37 @@ def test_a_waiver_that_has_ended_stops_nothing(stack, tables, under, told):
     assert stack.sweep()["waivers_ended"] == 0, "it is said once"
 
 
+@pytest.fixture
+def hard_of_hearing(account, stack):
+    """What AWS Config says reaches nobody by itself."""
+    client = account.client("events")
+    rules = [rule for rule in stack.of_type("AWS::Events::Rule") if rule.endswith(("-config-compliant", "-config-noncompliant"))]
+    assert len(rules) == 2
+    for rule in rules:
+        client.disable_rule(Name=rule)
+    yield
+    for rule in rules:
+        client.enable_rule(Name=rule)
+
+
+def test_a_fix_that_the_detector_denies_is_undone_where_the_policy_says_so(
+    account, stack, tables, under, told, hard_of_hearing
+):
+    under(policy("rollback: {on_failed_verification: true}\n"))
+    table = tables.make("denied")
+    is_judged(stack, table, "NON_COMPLIANT")
+    assert told(table)["outcome"] == "start"
+    stands(tables, table, "verifying")
+    time.sleep(2)
+    break_again(account, table)
+    is_judged(stack, table, "NON_COMPLIANT")
+    stack.send(stack.status_queue, events.due(account, CONTROL, KIND, table))
+    record = stands(tables, table, "rolled-back")
+    assert record["attempts"] <= 1 and not tables.recovers(table)
+    assert stack.execution(record["execution_id"])["DocumentName"].endswith(f"-{CONTROL}-rollback")
+    assert last(told(table))[1] == "skip", "hands off, until someone clears it"
+
+
 def test_flapping_stops_a_fight_that_two_fixes_have_not_ended(account, stack, tables, under, told):
     under(policy(flapping="{fixes: 2, hours: 1}"))
     table = tables.make("flapping")
