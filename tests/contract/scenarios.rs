@@ -363,14 +363,9 @@ async fn a_throttled_re_evaluation_is_asked_for_later_without_using_up_receives(
     assert_eq!(memory.world().reevaluated.len(), 1);
 }
 
-#[tokio::test]
-async fn a_rollback_restores_and_then_keeps_hands_off() {
-    let memory = Memory::new(auto());
-    remediate(&memory, &violating(), noon).await.unwrap();
-    let id = ends(&memory, "Success", true, false, "Success");
-    track(&memory, &ssm_event(&id, "Success"), noon).await.unwrap();
-    track(&memory, &config_event("COMPLIANT", "2026-06-01T12:02:00Z"), noon).await.unwrap();
-    let request = json!({
+/// A person asks that the first attempt be undone.
+fn rollback_request() -> String {
+    json!({
         "version": "0", "id": "1", "source": "plumb", "detail-type": "Plumb Rollback Requested",
         "account": "123456789012", "region": "us-east-1", "time": "2026-06-01T12:30:00Z", "resources": [],
         "detail": {
@@ -378,7 +373,50 @@ async fn a_rollback_restores_and_then_keeps_hands_off() {
             "resource": { "account": "123456789012", "region": "us-east-1", "type": "AWS::S3::Bucket", "id": "holiday-photos" },
         },
     })
-    .to_string();
+    .to_string()
+}
+
+/// A rollback is under way.
+async fn undoing() -> Memory {
+    let memory = Memory::new(auto());
+    remediate(&memory, &violating(), noon).await.unwrap();
+    let id = ends(&memory, "Success", true, false, "Success");
+    track(&memory, &ssm_event(&id, "Success"), noon).await.unwrap();
+    track(&memory, &config_event("COMPLIANT", "2026-06-01T12:02:00Z"), noon).await.unwrap();
+    assert_eq!(outcome(&remediate(&memory, &rollback_request(), noon).await.unwrap()), "start");
+    memory
+}
+
+#[tokio::test]
+async fn a_rollback_that_finds_nothing_to_restore_is_done_and_one_that_verified_nothing_is_not() {
+    for (found, restored, state, reason) in [
+        (true, true, State::RolledBack, "was there already"),
+        (false, true, State::RolledBack, "is gone"),
+        // What the remediation deleted is not found, and has to be restored.
+        (false, false, State::Escalated, "ended without verifying"),
+        (true, false, State::Escalated, "ended without verifying"),
+    ] {
+        let memory = undoing().await;
+        let id = ends(&memory, "Success", found, false, "Pending");
+        let mut world = memory.world();
+        let execution = world.executions.get_mut(&id).unwrap();
+        execution.outputs.insert("Inspect.Restored".to_owned(), json!(restored));
+        drop(world);
+        track(&memory, &ssm_event(&id, "Success"), noon).await.unwrap();
+        let record = standing(&memory);
+        assert_eq!(record.state, state, "found {found}, restored {restored}");
+        assert!(record.reason.contains(reason), "{}", record.reason);
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_restores_and_then_keeps_hands_off() {
+    let memory = Memory::new(auto());
+    remediate(&memory, &violating(), noon).await.unwrap();
+    let id = ends(&memory, "Success", true, false, "Success");
+    track(&memory, &ssm_event(&id, "Success"), noon).await.unwrap();
+    track(&memory, &config_event("COMPLIANT", "2026-06-01T12:02:00Z"), noon).await.unwrap();
+    let request = rollback_request();
     let late = request.replace("\"generation\":1", "\"generation\":2");
     let refused = remediate(&memory, &late, noon).await.unwrap();
     assert_eq!(outcome(&refused), "skip", "another attempt was to be undone: {refused}");

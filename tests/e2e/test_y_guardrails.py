@@ -246,22 +246,28 @@ def test_a_waiver_that_has_ended_stops_nothing(stack, tables, under, told):
 
 @pytest.fixture
 def hard_of_hearing(account, stack):
-    """What AWS Config says reaches nobody by itself."""
+    """What AWS Config says reaches nobody by itself. Nothing may be under way that would wait for it."""
     client = account.client("events")
     rules = [rule for rule in stack.of_type("AWS::Events::Rule") if rule.endswith(("-config-compliant", "-config-noncompliant"))]
     assert len(rules) == 2
-    for rule in rules:
-        client.disable_rule(Name=rule)
-    yield
-    for rule in rules:
-        client.enable_rule(Name=rule)
+
+    def switch(on):
+        for rule in rules:
+            (client.enable_rule if on else client.disable_rule)(Name=rule)
+
+    yield switch
+    switch(True)
 
 
 def test_a_fix_that_the_detector_denies_is_undone_where_the_policy_says_so(
     account, stack, tables, under, told, hard_of_hearing
 ):
-    under(policy("rollback: {on_failed_verification: true}\n"))
-    table = tables.make("denied")
+    table = tables.name("denied")
+    alone = policy(f"rollback: {{on_failed_verification: true}}\nrules:\n  - {{match: {{resource: {table}}}, mode: auto}}\n")
+    under(alone.replace("mode: auto\n", "mode: notify\n", 1))
+    eventually(stack.assert_at_rest)
+    hard_of_hearing(False)
+    tables.make("denied")
     is_judged(stack, table, "NON_COMPLIANT")
     assert told(table)["outcome"] == "start"
     stands(tables, table, "verifying")
@@ -270,7 +276,8 @@ def test_a_fix_that_the_detector_denies_is_undone_where_the_policy_says_so(
     is_judged(stack, table, "NON_COMPLIANT")
     stack.send(stack.status_queue, events.due(account, CONTROL, KIND, table))
     record = stands(tables, table, "rolled-back")
-    assert record["attempts"] <= 1 and not tables.recovers(table)
+    hard_of_hearing(True)
+    assert "was there already" in record["reason"] and not tables.recovers(table)
     assert stack.execution(record["execution_id"])["DocumentName"].endswith(f"-{CONTROL}-rollback")
     assert last(told(table))[1] == "skip", "hands off, until someone clears it"
 

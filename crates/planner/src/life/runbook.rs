@@ -83,11 +83,20 @@ fn succeeded(record: &Remediation, execution: &Execution, now: Timestamp) -> Cha
     change(Some(record), to, now)
 }
 
+/// A rollback that ended well has found nothing to restore, or has read the resource again; anything else is not a success.
 fn undone(record: &Remediation, execution: &Execution, now: Timestamp) -> Change {
-    if !verified(execution) {
+    let says = |name: &str, answer: bool| execution.outputs.get(name) == Some(&Value::Bool(answer));
+    let restored = says("Inspect.Restored", true);
+    let reason = if restored && says("Inspect.Found", false) {
+        "the resource is gone: there is nothing to restore"
+    } else if restored {
+        "the state before was there already: nothing was changed"
+    } else if verified(execution) {
+        "the state before was restored, and read again"
+    } else {
         return rollback_failed(record, "the rollback ended without verifying", now);
-    }
-    let reason = "the state before was restored, and read again".to_owned();
+    };
+    let reason = reason.to_owned();
     let to = Remediation { state: State::RolledBack, reason, due_at: None, ..record.clone() };
     change(Some(record), to, now)
 }
