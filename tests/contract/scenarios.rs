@@ -398,10 +398,11 @@ async fn a_rollback_that_finds_nothing_to_restore_is_done_and_one_that_verified_
     ] {
         let memory = undoing().await;
         let id = ends(&memory, "Success", found, false, "Pending");
-        let mut world = memory.world();
-        let execution = world.executions.get_mut(&id).unwrap();
-        execution.outputs.insert("Inspect.Restored".to_owned(), json!(restored));
-        drop(world);
+        {
+            let mut world = memory.world();
+            let execution = world.executions.get_mut(&id).unwrap();
+            execution.outputs.insert("Inspect.Restored".to_owned(), json!(restored));
+        }
         track(&memory, &ssm_event(&id, "Success"), noon).await.unwrap();
         let record = standing(&memory);
         assert_eq!(record.state, state, "found {found}, restored {restored}");
