@@ -4,15 +4,17 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 use plumb_local::{Caller, Script};
 use serde_json::{Value, json};
 use support::Aws;
 
-/// The queue to which the function repeats what it is invoked with, and the function's ARN.
+/// The queue to which the function repeats what it is invoked with, what came by it and nobody asked for yet, and the
+/// function's ARN.
 struct Judge {
     queue: String,
+    waiting: RefCell<Vec<Value>>,
     arn: String,
 }
 
@@ -286,27 +288,29 @@ async fn verdict(aws: &Aws, rule: &str, resource: &str, expected: Option<&str>) 
     .await;
 }
 
-/// The next invocation that is meant; those before it are passed over.
+/// The first invocation that is meant and that nobody heard before. Two rules may be invoked in either order, so those
+/// that aren't meant wait for whoever means them.
 async fn heard(aws: &Aws, judge: &Judge, meant: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..100 {
+        let found = judge.waiting.borrow().iter().position(&meant);
+        if let Some(found) = found {
+            return judge.waiting.borrow_mut().remove(found);
+        }
         let asked = json!({"QueueUrl": judge.queue, "WaitTimeSeconds": 1});
         let answer = aws.call("sqs", "ReceiveMessage", asked).await;
         let message = &answer["Messages"][0];
         let Some(body) = message["Body"].as_str() else { continue };
         let handle = json!({"QueueUrl": judge.queue, "ReceiptHandle": message["ReceiptHandle"]});
         aws.call("sqs", "DeleteMessage", handle).await;
-        let event: Value = serde_json::from_str(body).unwrap();
-        if meant(&event) {
-            return event;
-        }
+        judge.waiting.borrow_mut().push(serde_json::from_str(body).unwrap());
     }
-    panic!("the function was never invoked with what was waited for");
+    panic!("the function was never invoked with what was waited for: {:?}", judge.waiting.borrow());
 }
 
 async fn deployed(aws: &Aws) -> Judge {
     let made = script(aws, include_str!("config/judge.py"), json!({})).await;
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
-    Judge { queue: text("Queue"), arn: text("Arn") }
+    Judge { queue: text("Queue"), waiting: RefCell::default(), arn: text("Arn") }
 }
 
 async fn script(aws: &Aws, source: &str, payload: Value) -> Value {
