@@ -85,7 +85,10 @@ impl Tools {
 
     /// A tool, to be run in the checkout, that reaches no account, sends no telemetry and finds the other tools.
     pub(crate) fn command(&self, tool: &str) -> Command {
-        let mut command = Command::new(self.bin.join(tool));
+        self.at_home(Command::new(self.bin.join(tool)))
+    }
+
+    fn at_home(&self, mut command: Command) -> Command {
         command.current_dir(&self.root).env("PATH", self.path()).stdin(Stdio::null());
         for name in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"] {
             command.env_remove(name);
@@ -111,16 +114,32 @@ impl Tools {
     /// `sam build` into `.aws-sam/build`. It builds one function after the other, so all are compiled before it, side by
     /// side and with cargo's own progress shown; what it then asks cargo-lambda for is there already.
     pub(crate) fn sam_build(&self, how: Build) -> Result<(), ToolError> {
-        let mut compile = self.command("cargo-lambda");
-        compile.args(["lambda", "build", "--release"]).envs(how.environment().iter().copied());
-        for package in self.functions()? {
-            compile.args(["--package", &package]);
-        }
+        let mut compile = self.compiler(Command::new(self.path_of("cargo-lambda")), how)?;
         run_showing(&mut compile, "cargo lambda build")?;
         let mut build = self.command("sam");
         build.envs(how.environment().iter().copied());
         build.args(["build", "--build-in-source", "--no-cached", "--template-file", "template.yaml"]);
         run_showing(&mut build, "sam build")
+    }
+
+    /// The long part of a later `sam_build`, quietly, and only with what time the processors have left.
+    ///
+    /// # Errors
+    /// When the functions don't compile; `sam_build` meets that again.
+    pub(crate) fn compile_ahead(&self, how: Build) -> Result<(), ToolError> {
+        let mut nice = Command::new("nice");
+        nice.args(["-n", "19"]).arg(self.path_of("cargo-lambda"));
+        run(&mut self.compiler(nice, how)?, "cargo lambda build").map(|_| ())
+    }
+
+    /// What compiles every function, by the program that is cargo-lambda or leads to it.
+    fn compiler(&self, program: Command, how: Build) -> Result<Command, ToolError> {
+        let mut compile = self.at_home(program);
+        compile.args(["lambda", "build", "--release"]).envs(how.environment().iter().copied());
+        for package in self.functions()? {
+            compile.args(["--package", &package]);
+        }
+        Ok(compile)
     }
 
     /// The packages below `functions/`.
