@@ -85,9 +85,10 @@ impl Tools {
 
     /// A tool, to be run in the checkout, that reaches no account, sends no telemetry and finds the other tools.
     pub(crate) fn command(&self, tool: &str) -> Command {
-        self.at_home(Command::new(self.bin.join(tool)))
+        self.at_home(Command::new(self.path_of(tool)))
     }
 
+    /// What `command` promises, for a program that starts a tool.
     fn at_home(&self, mut command: Command) -> Command {
         command.current_dir(&self.root).env("PATH", self.path()).stdin(Stdio::null());
         for name in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"] {
